@@ -1,0 +1,1 @@
+"""PARROT: reward models for image generation that explain before they score."""

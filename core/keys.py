@@ -1,0 +1,79 @@
+"""The content key of an ask, and whether a stored reply answers it.
+
+Equal keys mean equal asks; any change of meaning changes the key (golden values in the tests).
+Lengths, time-outs, concurrency and URLs are not in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from parrot.core.asks import Ask, Finish, Part, Reply, Until
+from parrot.core.interfaces import Key, Record
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+KEY_VERSION = 1
+
+
+@lru_cache(maxsize=256)
+def _started(model: str, head: str) -> _Hash:
+    # The shared prefix of many asks is hashed once: with prefix-first prompts that is most of it.
+    state = hashlib.sha256(f"parrot-key-{KEY_VERSION}".encode())
+    _add(state, b"m", model.encode())
+    _add(state, b"h", head.encode())
+    return state
+
+
+def _add(state: _Hash, tag: bytes, data: bytes) -> None:
+    state.update(b"%b%d:" % (tag, len(data)))
+    state.update(data)
+
+
+def _part(state: _Hash, part: Part) -> None:
+    if isinstance(part, str):
+        _add(state, b"t", part.encode("utf-8", "surrogatepass"))
+    else:
+        _add(state, b"i", part.sha256.encode())
+
+
+def key_of(ask: Ask, model: str) -> Key:
+    """16 bytes over the rendered ask, meaning-changing sampling, the sample index and the model."""
+    first = ask.turns[0].parts[0] if ask.turns and ask.turns[0].parts else ""
+    head = first if isinstance(first, str) else ""
+    state = _started(model, head).copy()
+    skip = bool(head)  # the head is already in the state
+    for turn in ask.turns:
+        _add(state, b"r", turn.role.encode())
+        for part in turn.parts[skip:] if skip else turn.parts:
+            _part(state, part)
+        skip = False
+    sampling = ask.sampling
+    meaning = f"{sampling.temperature!r}|{sampling.top_p!r}|{sampling.seed!r}|{ask.sample}|{ask.image_policy}"
+    _add(state, b"s", meaning.encode())
+    if ask.schema is not None:
+        _add(state, b"j", json.dumps(ask.schema, sort_keys=True).encode())
+    return state.digest()[:16]
+
+
+def answers(stored: Record, ask: Ask) -> bool:
+    """Whether a stored record is enough for the ask, so that nothing need be paid.
+
+    A reply cut at its token limit is enough only for an ask that allows no more. A full reply
+    answers an ask that wants only the scores, never the reverse. A refusal is an answer.
+    """
+    reply = stored.outcome
+    if not isinstance(reply, Reply):
+        return False
+    wanted = ask.sampling.top_logprobs
+    if wanted is not None and (stored.top_logprobs is None or stored.top_logprobs < wanted):
+        return False
+    if reply.finish is Finish.LENGTH:
+        return stored.max_tokens >= ask.sampling.max_tokens
+    if reply.finish is Finish.SCORES:
+        return ask.until is Until.SCORES
+    return True
