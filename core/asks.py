@@ -19,7 +19,7 @@ class Turn:
     """One message: text and images in order. Text is only text: nothing in it is expanded."""
 
     role: Role
-    parts: tuple[Part, ...] = field(converter=tuple)
+    parts: tuple[Part, ...] = field()
 
 
 @frozen(slots=True)
@@ -56,7 +56,7 @@ class Ask:
     set with until=SCORES. image_policy: id of how images are prepared ("original": bytes untouched).
     """
 
-    turns: tuple[Turn, ...] = field(converter=tuple)
+    turns: tuple[Turn, ...] = field()
     sampling: Sampling = Sampling()
     sample: int = field(default=0, validator=validators.ge(0))
     schema: Mapping[str, Any] | None = field(default=None, hash=False)

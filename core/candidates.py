@@ -46,7 +46,7 @@ class Rationale:
     pair_id: str
     body: Comparison | Critique
     provenance: Provenance
-    problems: tuple[Problem, ...] = field(default=(), converter=tuple)
+    problems: tuple[Problem, ...] = field(default=())
     choice: Label | None = None
 
 

@@ -48,7 +48,7 @@ class Refinement:
 class Critique:
     """One image judged. A dimension without a finding could not be read: it is missing."""
 
-    findings: tuple[Finding, ...] = field(converter=tuple)
+    findings: tuple[Finding, ...] = field()
     analysis: str = ""
     summary: str = ""
     refinement: Refinement | None = None
@@ -79,7 +79,7 @@ class PairFinding:
 class Comparison:
     """Two images judged. A dimension without a finding could not be read: it is missing."""
 
-    findings: tuple[PairFinding, ...] = field(converter=tuple)
+    findings: tuple[PairFinding, ...] = field()
     analysis: str = ""
     summary: str = ""
 
@@ -153,4 +153,4 @@ class Reading(Generic[T_co]):
     """What a reader took from a reply, and all that it could not take."""
 
     value: T_co
-    problems: tuple[Problem, ...] = field(default=(), converter=tuple)
+    problems: tuple[Problem, ...] = field(default=())

@@ -88,7 +88,7 @@ class Dimension:
     key: str = field(validator=validators.matches_re(r"[a-z][a-z0-9_]*"))
     heading: str = field(validator=validators.min_len(1))
     asks: str
-    levels: tuple[Level, ...] = field(converter=tuple)
+    levels: tuple[Level, ...] = field()
     applies: Applies = always
 
     @property
@@ -102,7 +102,7 @@ class Rubric:
     """Dimensions in the order replies carry them, on one scale. Keys and headings are unique."""
 
     name: str
-    dimensions: tuple[Dimension, ...] = field(converter=tuple, validator=validators.min_len(1))
+    dimensions: tuple[Dimension, ...] = field(validator=validators.min_len(1))
     scale: Scale = Scale()
 
     @dimensions.validator

@@ -52,7 +52,7 @@ class Request:
     """What was asked of the image generator: a prompt, and source images if it is an edit."""
 
     prompt: str
-    sources: tuple[Image, ...] = field(default=(), converter=tuple)
+    sources: tuple[Image, ...] = field(default=())
 
     @property
     def is_edit(self) -> bool:
