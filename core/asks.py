@@ -21,6 +21,19 @@ class Turn:
     role: Role
     parts: tuple[Part, ...] = field()
 
+    @property
+    def blocks(self) -> tuple[Part, ...]:
+        """The parts as every model is shown them: texts that follow one another stand on lines of
+        their own in one block."""
+        out: list[Part] = []
+        for part in self.parts:
+            before = out[-1] if out else None
+            if isinstance(part, str) and isinstance(before, str):
+                out[-1] = before + ("" if before.endswith("\n") else "\n") + part
+            else:
+                out.append(part)
+        return tuple(out)
+
 
 @frozen(slots=True)
 class Sampling:

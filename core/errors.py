@@ -14,6 +14,7 @@ ParrotError
 ├── ModelError                     a model gave no reply; `retryable`, `retry_after`
 │   ├── ThrottledError             retryable; slows the gate (429 and kin)
 │   ├── TransientError             retryable; does not touch the gate (5xx, time-out, reset)
+│   │   └── TimedOutError          no reply within the time allowed
 │   ├── RejectedError              this ask is at fault (other 4xx)
 │   ├── RefusedError               a content filter said no
 │   └── AccessError                fatal to the run (401, 403, unknown model)
@@ -123,6 +124,10 @@ class TransientError(ModelError):
     """A time-out, a reset or a 5xx; retryable, and does not touch the gate."""
 
     retryable = True
+
+
+class TimedOutError(TransientError):
+    """No reply, or no more of one, came within the time allowed."""
 
 
 class RejectedError(ModelError):
