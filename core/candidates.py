@@ -40,7 +40,8 @@ class Provenance:
 class Rationale:
     """A comparison or critique, as the teacher saw the images: with order BA, its A is the pair's B.
 
-    choice: the closing overall choice, where the reply has one (`choice` replies, or a verdict line).
+    choice: the closing overall choice, where the reply has one (`[[A>B]]` and kin). side: which
+    image of the pair, as seen, a critique is of; None for comparisons.
     """
 
     pair_id: str
@@ -48,6 +49,7 @@ class Rationale:
     provenance: Provenance
     problems: tuple[Problem, ...] = field(default=())
     choice: Label | None = None
+    side: Label | None = None
 
 
 @frozen(slots=True)
@@ -80,6 +82,7 @@ class Candidate:
                 rationale,
                 body=body.mirrored() if isinstance(body, Comparison) else body,
                 choice=rationale.choice and rationale.choice.mirrored(),
+                side=rationale.side and rationale.side.mirrored(),
                 provenance=evolve(
                     rationale.provenance,
                     order=rationale.provenance.order.mirrored(),

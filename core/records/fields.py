@@ -49,7 +49,7 @@ def read_as(model: type[M], data: Data, *, under: str = "") -> M:
 
     under: the field of the whole record that `data` is, for the message.
     """
-    refuse_near_names(named(data), tuple(model.model_fields))
+    refuse_near_names(named(data), (*model.model_fields, "schema"))
     try:
         return model.model_validate(present(data))
     except ValidationError as error:
