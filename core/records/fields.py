@@ -31,7 +31,7 @@ def _whole_text(value: object) -> object:
 
 Text = Annotated[Any, BeforeValidator(_as_written)]
 """Any string, lone surrogates included."""
-Name = Annotated[str, BeforeValidator(_whole_text), Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1), BeforeValidator(_whole_text)]
 """A non-empty string; a whole number is taken as its digits."""
 
 
