@@ -43,7 +43,6 @@ _STEPS: Mapping[int, Step] = {}
 
 PAIRWISE: Final = "pairwise"
 POINTWISE: Final = "pointwise"
-Side = Literal["A", "B"]
 
 
 def _score(value: object) -> object:
@@ -60,12 +59,19 @@ def _label(value: object) -> object:
     raise ValueError("must be A, B or TIE")
 
 
+def _side(value: object) -> object:
+    if value in {"A", "B"}:
+        return Label(str(value))
+    raise ValueError("must be A or B")
+
+
 def _winner(value: object) -> object:
     return NA if value == NA.value else _label(value)
 
 
 ScoreField = Annotated[Any, BeforeValidator(_score)]
 LabelField = Annotated[Any, BeforeValidator(_label)]
+SideField = Annotated[Any, BeforeValidator(_side)]
 WinnerField = Annotated[Any, BeforeValidator(_winner)]
 
 
@@ -125,7 +131,7 @@ class _Record(Strict):
     id: Name
     pair_id: Name
     form: Literal["pairwise", "pointwise"]
-    image: Side | None = None
+    side: SideField | None = None
     body: dict[str, Any]
     provenance: _Provenance
     raw: Text = ""
@@ -139,45 +145,42 @@ class _Record(Strict):
 class StoredRationale:
     """A rationale as a run folder has it.
 
-    id: unique in its file. image: which image of the pair a critique is of. pair: the plain pair
-    record, None where the run kept none. verdicts: by filter name, in the order they were given.
+    id: unique in its file. pair: the plain pair record, None where the run kept none. verdicts: by
+    filter name, in the order they were given.
     """
 
     id: str
     rationale: Rationale
-    image: Side | None = None
     pair: Mapping[str, Any] | None = None
     verdicts: Mapping[str, Verdict] = field(factory=dict, hash=False)
 
 
-def rationale_id(rationale: Rationale, image: Side | None = None) -> str:
-    """A readable id: pair, form, order, sample and, of a critique, the image."""
+def rationale_id(rationale: Rationale) -> str:
+    """A readable id: pair, form, order, sample and, of a critique, the side."""
     form = PAIRWISE if isinstance(rationale.body, Comparison) else POINTWISE
     source = rationale.provenance
     parts = (rationale.pair_id, form, source.order.value, str(source.sample))
-    return "/".join((*parts, image) if image else parts)
+    return "/".join((*parts, rationale.side.value) if rationale.side else parts)
 
 
 def rationale_to_record(
     rationale: Rationale,
     *,
     id: str | None = None,  # noqa: A002 - the field's name
-    image: Side | None = None,
     pair: Mapping[str, Any] | None = None,
     verdicts: Mapping[str, Verdict] | None = None,
 ) -> dict[str, Any]:
     """A rationale as plain data for JSON. Raises Unwritable for a score that is no number.
 
-    id: `rationale_id` unless given. image: which image of the pair a critique is of. pair: its
-    plain record. verdicts: what each filter said.
+    id: `rationale_id` unless given. pair: its plain record. verdicts: what each filter said.
     """
     body, source = rationale.body, rationale.provenance
     record: dict[str, Any] = {
         "schema": RATIONALE_SCHEMA,
-        "id": id or rationale_id(rationale, image),
+        "id": id or rationale_id(rationale),
         "pair_id": rationale.pair_id,
         "form": PAIRWISE if isinstance(body, Comparison) else POINTWISE,
-        "image": image,
+        "side": rationale.side and rationale.side.value,
         "body": _comparison_out(body) if isinstance(body, Comparison) else _critique_out(body),
         "provenance": {
             "teacher": source.teacher,
@@ -222,9 +225,10 @@ def stored_from_record(record: Data) -> StoredRationale:
         ),
         tuple(Problem(p.code, p.detail, p.dimension) for p in read.problems),
         read.choice,
+        read.side,
     )
     verdicts = {name: verdict_from_record(v) for name, v in read.verdicts.items()}
-    return StoredRationale(read.id, rationale, read.image, read.pair, verdicts)
+    return StoredRationale(read.id, rationale, read.pair, verdicts)
 
 
 def verdict_to_record(verdict: Verdict) -> dict[str, Any]:
