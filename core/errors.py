@@ -3,6 +3,7 @@
 ParrotError
 ├── ConfigError(ValueError)        the caller's mistake: an option, a spec, a rubric file
 │   ├── UnknownNameError           no such kind, filter, protocol or format; says the nearest
+│   ├── ProtocolError              judgements that an evaluation protocol cannot score
 │   └── MissingExtraError          a package is not installed; says which pip command brings it
 ├── RecordError(ValueError)        a record from outside is wrong; names file, line and field
 ├── ImageError(ValueError)         an image that cannot be opened, is too large, or leaves its folder
@@ -45,6 +46,10 @@ class UnknownNameError(ConfigError):
         hint = f" Did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(sorted(self.known)) or "none"
         super().__init__(f"unknown {what} {name!r}.{hint} Known: {listed}.")
+
+
+class ProtocolError(ConfigError):
+    """Judgements lack what the named evaluation protocol needs, or dev and test share pairs."""
 
 
 class MissingExtraError(ConfigError, ImportError):
