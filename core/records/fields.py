@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from parrot.core.errors import RecordError
+from parrot.core.values import Label
 
 Data = Mapping[str, Any]
 Step = Callable[[dict[str, Any]], dict[str, Any]]
@@ -29,10 +30,18 @@ def _whole_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def label_field(value: object) -> object:
+    """A label from its name; the ValueError is for pydantic to catch."""
+    if isinstance(value, str) and value in Label.__members__:
+        return Label(value)
+    raise ValueError("must be A, B or TIE")
+
+
 Text = Annotated[Any, BeforeValidator(_as_written)]
 """Any string, lone surrogates included."""
 Name = Annotated[str, Field(min_length=1), BeforeValidator(_whole_text)]
 """A non-empty string; a whole number is taken as its digits."""
+LabelField = Annotated[Any, BeforeValidator(label_field)]
 
 
 class Strict(BaseModel):

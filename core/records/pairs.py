@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field
 from parrot.core.errors import RecordError
 from parrot.core.records.fields import (
     Data,
+    LabelField,
     Name,
     Step,
     Strict,
@@ -36,12 +37,6 @@ ImageRef = str | bytes | Mapping[str, Any]
 """A path, a data URL, the bytes themselves, or `{"bytes": ..., "path": ...}`."""
 OpenImage = Callable[[ImageRef], Image]
 """What turns a reference into an image; raises ImageError where it cannot."""
-
-
-def _label(value: object) -> object:
-    if isinstance(value, str) and value in Label.__members__:
-        return Label(value)
-    raise ValueError("must be A, B or TIE")
 
 
 def _both(value: object) -> object:
@@ -68,7 +63,6 @@ def _without_nulls(value: object) -> object:
     return present(value) if isinstance(value, Mapping) else value
 
 
-LabelField = Annotated[Any, BeforeValidator(_label)]
 ImageField = Annotated[Any, BeforeValidator(_image)]
 Count = Annotated[int, Field(ge=0)]
 
