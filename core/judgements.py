@@ -86,9 +86,7 @@ class Judged:
     label: Label
     both: Both | None = field(default=None)
     group: str | None = None
-    group_size: int | None = field(
-        default=None, validator=validators.optional(validators.ge(2))
-    )
+    group_size: int | None = field(default=None, validator=validators.optional(validators.ge(2)))
 
     @both.validator
     def _only_of_ties(self, _: object, value: Both | None) -> None:

@@ -1,0 +1,47 @@
+"""Agreement with human labels under named protocols: pure values, rules and seeded statistics."""
+
+from __future__ import annotations
+
+from parrot.core.evaluation.answers import (
+    Answer,
+    AnswerOrLack,
+    Lack,
+    ReaderRule,
+    answer_of,
+    first_bracket,
+)
+from parrot.core.evaluation.bootstrap import bootstrap_interval
+from parrot.core.evaluation.position import PositionBias, position_bias
+from parrot.core.evaluation.protocols import (
+    EVALUATION_PROTOCOLS,
+    Cost,
+    EvaluationProtocol,
+    Unit,
+    evaluation_protocol,
+)
+from parrot.core.evaluation.report import REPORT_SCHEMA, Report, report_to_dict
+from parrot.core.evaluation.scoring import evaluate
+from parrot.core.evaluation.thresholds import Threshold, fit_threshold
+
+__all__ = [
+    "EVALUATION_PROTOCOLS",
+    "REPORT_SCHEMA",
+    "Answer",
+    "AnswerOrLack",
+    "Cost",
+    "EvaluationProtocol",
+    "Lack",
+    "PositionBias",
+    "ReaderRule",
+    "Report",
+    "Threshold",
+    "Unit",
+    "answer_of",
+    "bootstrap_interval",
+    "evaluate",
+    "evaluation_protocol",
+    "first_bracket",
+    "fit_threshold",
+    "position_bias",
+    "report_to_dict",
+]

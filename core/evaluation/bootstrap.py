@@ -18,13 +18,16 @@ def bootstrap_interval(
     """The percentile interval of total credit over total count, clusters drawn with replacement.
 
     In [0, 1], for credits in [0, count] (kept to 1/64). The order of the tallies does not matter.
-    None for fewer than two clusters with a count, which say nothing of the spread.
+    None for fewer than two clusters with a count, which say nothing of the spread, and for no
+    resamples.
     """
     packed = sorted(_packed(credit, count) for credit, count in tallies)
     if sum(1 for one in packed if one & ((1 << _BITS) - 1)) < 2:
         return None
     draw = _drawer(packed, Random(seed))
     ratios = sorted(ratio for ratio in (_ratio(draw()) for _ in range(resamples)) if ratio >= 0)
+    if not ratios:
+        return None
     tail = (1 - level) / 2
     return _quantile(ratios, tail), _quantile(ratios, 1 - tail)
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from parrot.core.candidates import Order
-from parrot.core.evaluation.outcomes import Answer, Outcome
+from parrot.core.evaluation.answers import Answer, AnswerOrLack
 from parrot.core.judgements import Judged
 from parrot.core.values import Label
 
 
 @frozen(slots=True)
 class PositionBias:
-    """Over pairs with a readable answer in both orders, in percent.
+    """Over all pairs with a readable answer in both orders, in percent.
 
     share_a, share_b, share_tie: of the answers, by the place that the model saw; without bias
     share_a equals share_b. consistency: pairs on which both orders name the same winner. pairs: how
@@ -28,7 +28,7 @@ class PositionBias:
     pairs: int
 
 
-def position_bias(judged: Iterable[tuple[Judged, Outcome]]) -> PositionBias | None:
+def position_bias(judged: Iterable[tuple[Judged, AnswerOrLack]]) -> PositionBias | None:
     """The bias, or None where no pair has a readable answer in both orders."""
     seen: dict[tuple[str, int], dict[Order, Label]] = {}
     for row, said in judged:
@@ -40,7 +40,9 @@ def position_bias(judged: Iterable[tuple[Judged, Outcome]]) -> PositionBias | No
         return None
     places = [place for ab, ba in both for place in (ab, ba.mirrored())]
     return PositionBias(
-        *(100 * places.count(label) / len(places) for label in (Label.A, Label.B, Label.TIE)),
+        share_a=100 * places.count(Label.A) / len(places),
+        share_b=100 * places.count(Label.B) / len(places),
+        share_tie=100 * places.count(Label.TIE) / len(places),
         consistency=100 * sum(ab is ba for ab, ba in both) / len(both),
         pairs=len(both),
     )

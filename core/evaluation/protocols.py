@@ -12,7 +12,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from parrot.core.errors import UnknownNameError
-from parrot.core.evaluation.outcomes import Answer, ReaderRule
+from parrot.core.evaluation.answers import Answer, ReaderRule
 from parrot.core.judgements import Judged
 from parrot.core.values import Label
 
@@ -160,7 +160,8 @@ _ALL = (
     ),
     EvaluationProtocol(
         "editreward-bench-k2",
-        "A, B or tie as the human said on pairs of two; unreadable is wrong, no answer is left out.",
+        "A, B or tie as the human said, on pairs of two; an unreadable answer is wrong, no answer "
+        "is left out.",
         f"{_EDIT}, inference_2pair_hf.py",
         ungrouped,
         same_winner,

@@ -1,4 +1,4 @@
-"""What one judgement comes to under a protocol: an answer, or the lack of one.
+"""What one judgement says under a protocol: an answer, or the lack of one.
 
 Readers of `choice` answers live here only where a benchmark's official script reads in a way of its
 own; the general reader is the reply format's.
@@ -39,7 +39,7 @@ class Lack(StrEnum):
     MISSING = "missing"
 
 
-Outcome = Answer | Lack
+AnswerOrLack = Answer | Lack
 
 _ANSWERED = frozenset({FailureKind.UNREADABLE, FailureKind.CUT})
 _BRACKETS = re.compile(r"\[\[.*\]\]")
@@ -65,9 +65,9 @@ def first_bracket(text: str) -> Answer | None:
     return _OFFICIAL.get(found.group()) if found else None
 
 
-def outcome(
+def answer_of(
     judgement: Judgement, rule: ReaderRule = ReaderRule.CHOICE, *, threshold: float | None = None
-) -> Outcome:
+) -> AnswerOrLack:
     """What the judgement says, in the pair's frame.
 
     threshold: where given, scores decide, and a gap of at most this much is a TIE. Without one a
@@ -91,7 +91,7 @@ def by_gap(gap: float, threshold: float) -> Answer:
     return Answer(Label.A if gap > 0 else Label.B)
 
 
-def _read(judgement: Judgement, rule: ReaderRule) -> Outcome:
+def _read(judgement: Judgement, rule: ReaderRule) -> AnswerOrLack:
     if judgement.answer is None:
         return Lack.UNREADABLE
     read = first_bracket if rule is ReaderRule.FIRST_BRACKET else _choice
