@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -147,5 +148,21 @@ class AccessError(ModelError):
     """Wrong key, no right, or no such model: nothing in this run can succeed."""
 
 
+class StopReason(StrEnum):
+    """Why a run ended before its input did."""
+
+    INTERRUPTED = "interrupted"
+    ACCESS = "access"
+    FAILURES = "failures"
+    ASKS = "asks"
+    TOKENS = "tokens"
+    MONEY = "money"
+    SECONDS = "seconds"
+
+
 class RunStopped(ParrotError):
     """The run ended before its input did. Everything paid for is stored; run again to go on."""
+
+    def __init__(self, message: str, *, reason: StopReason = StopReason.INTERRUPTED) -> None:
+        self.reason = reason
+        super().__init__(message)
