@@ -1,69 +1,143 @@
 """Does a text speak of the hint or the label it was shown?
 
-Pure wording rules: someone's preference or vote is spoken of as known, the ask is spoken of as an
-ask, or an outcome is spoken of as given. Nothing here knows a phrase of any one teacher.
+Wording rules in four families, none of which knows a phrase of any one teacher: someone who rated
+is spoken of; a label, vote or hint says something; an outcome is spoken of as given; the writer
+speaks of having been told. A judge's own verdict ("Image A wins") is no leak.
 """
 
 from __future__ import annotations
 
 import re
 
+_SIDE = (
+    r"(?:(?:image|picture|candidate|option|sample|edit)\s+[AB]\b|(?:the\s+)?(?:first|second|former"
+    r"|latter|other)\b|(?-i:\b[AB]\b))"
+)
+# Words for those who rated that have hardly another use, and words that also stand in pictures.
+_RATERS = (
+    r"(?:annotators?|raters?|graders?|labell?ers?|crowd[\s-]?workers?|evaluators?|test\s+subjects?"
+    r"|human\s+(?:judges?|voters?|evaluators?|reviewers?|graders?|raters?|annotators?|viewers?"
+    r"|observers?|participants?|labell?ers?|subjects?|preferences?|favou?rites?|choices?|votes?|picks?"
+    r"|labels?|verdicts?|feedback|ratings?|rankings?|opinions?|judge?ments?|decisions?))"
+)
 _PEOPLE = (
-    r"(?:humans?|people|persons?|annotators?|raters?|users?|voters?|evaluators?|reviewers?|judges"
-    r"|labell?ers?|participants?|respondents?|viewers?|crowd(?:workers?)?|the\s+majority|panel)"
+    r"(?:humans?|people|persons?|users?|voters?|reviewers?|judges|participants?|respondents?"
+    r"|viewers?|observers?|panel|majority|public|whoever\s+\w+|those\s+who\s+\w+)"
 )
-_LIKING = (
-    r"(?:preferred|prefer|prefers|preference|preferences|chose|choose|chosen|choice|choices|picked"
-    r"|pick|selected|select|selection|voted|votes?|favou?red|favou?rs?|liked|likes?|verdict"
-    r"|judge?ments?|decision|ranking|ranked|rated|annotations?|labels?|labell?ed|opinion|feedback)"
+_LIKED = (
+    r"(?:prefer(?:red|s|ences?)?|chose|choosing|chosen|choices?|picked|picks?|selected|selections?"
+    r"|voted|votes?|voting|favou?red|favou?rs?|favou?rites?|liked|likes?|verdicts?|judge?ments?"
+    r"|decisions?|decided|ranking|ranked|rated|ratings?|annotations?|labels?|labell?ed|opinions?"
+    r"|feedback|approval|nod|sided|leaned|leant|swayed|rewarded|forg[ai]ve|valued|deemed|appreciated"
+    r"|won\s+over|overlooked|care\s+for|place[sd]?\s+(?:it|[AB])|leaning|drawn|convinced|agreed)"
 )
-_TOLD = (
-    r"(?:hint|hints|given\s+label|ground[\s-]?truth|gold(?:en|[\s-]standard)?\s+(?:label|answer)"
-    r"|reference\s+(?:answer|label|choice|preference)|answer\s+key|annotated|pre-?determined)"
+_SAID = (
+    r"(?:sa(?:ys|id|ying)|states?|stated|lists?|listed|shows?|indicates?|indicated|suggests?|tells?"
+    r"|told|favou?rs?|favou?red|goes\s+to|went\s+to|points?\s+(?:to|at)|names?|marks?|dictates?"
+    r"|gives?|fits?|reads?|is|was|attached|for)"
+)
+_RECORD = (
+    r"(?:(?:hidden|given|true|provided|positive|negative|correct|official|gold(?:en)?|supplied"
+    r"|reference|preference|human|attached|known|target|assigned)\s+)?"
+    r"(?:labels?|tags?|hints?|annotations?|ground[\s-]?truth|answer\s+key|preference\s+(?:data|label))"
 )
 _GIVEN = (
-    r"(?:given|stated|provided|indicated|known|supplied|noted|reported|recorded|told|mentioned"
-    r"|specified|expected|established|declared|disclosed|revealed|official|correct|target|desired"
-    r"|intended|actual|true|final|overall|above|aforementioned)"
+    r"(?:given|stated|provided|indicated|known|supplied|disclosed|revealed|settled|established"
+    r"|predetermined|pre-determined|recorded|communicated|announced|reported|decided|handed|declared"
+    r"|expected|presupposed|dictated|prescribed|official|reference|gold(?:en)?|target)"
 )
-_OUTCOME = r"(?:preference|preferences|label|verdict|winner|outcome|choice|answer|decision|result)"
+_OUTCOME = (
+    r"(?:preferences?|label|verdict|winner|outcome|choice|answer|decision|result|ranking|judge?ment"
+    r"|conclusion|favou?rite)"
+)
+_TOLD = (
+    r"(?:told|informed|instructed|advised|notified|expected|supposed|required|meant|made\s+aware"
+    r"|given\s+to\s+(?:understand|know)|asked\s+to\s+(?:explain|justify|favou?r|defend|argue|support)"
+    r"|shown\s+(?:the|which|that))"
+)
+_WHY = r"(?:why|justify|justification|defend|explain\s+(?:why|the)|argue|arrive|favou?r|conclude)"
 
 _PATTERNS = (
-    rf"\b{_PEOPLE}(?:'s|s'|’s|s’)?\s+(?:\w+\s+){{0,3}}{_LIKING}\b",
-    rf"\b{_LIKING}\s+(?:\w+\s+){{0,2}}(?:by|of|from|among)\s+(?:\w+\s+){{0,3}}{_PEOPLE}\b",
-    rf"\b{_TOLD}\b(?!\s+of\s+(?:colou?r|light|blue|red|green|gold|pink|yellow|purple|orange))",
-    rf"\b(?:the|this|that|with|a|our|my)\s+{_GIVEN}\s+{_OUTCOME}\b",
-    rf"\b{_OUTCOME}\s+(?:that\s+)?(?:(?:is|was|were|has\s+been|i\s+was|we\s+were|you)\s+)?"
-    r"(?:given|stated|provided|indicated|supplied|told|disclosed|revealed|shown\s+to\s+me"
-    r"|mentioned|specified|established|known|recorded|handed)\b",
-    r"\b(?:i|we)\s+(?:was|were|am|are|have\s+been|had\s+been|'ve\s+been)\s+(?:\w+\s+)?"
-    r"(?:told|informed|instructed|asked|given|shown|advised|made\s+aware|notified)\b",
-    r"\b(?:i|we)\s+(?:already\s+)?(?:know|knew)\s+(?:\w+\s+){0,3}(?:image|picture|candidate|option"
-    r"|one|which|that|who|winner|outcome|answer|preferred)\b",
-    r"\b(?:as|per)\s+(?:the\s+)?(?:instructions?|prompt|hint|label|annotation|note|message|task)\b",
-    rf"\b(?:according\s+to|in\s+(?:line|keeping|agreement|accordance)\s+with|consistent\s+with"
-    rf"|matches|matching|match|aligns?\s+with|aligned\s+with|agrees?\s+with|agreeing\s+with"
-    rf"|reflects?|reflecting|supports?|supporting|justif(?:y|ies|ying)|explains?|explaining"
-    rf"|confirms?|confirming|because\s+of|based\s+on|due\s+to|to\s+fit|follows?|following"
-    rf"|respects?|honou?rs?|in\s+view\s+of|in\s+light\s+of|despite|contrary\s+to)\s+"
-    rf"(?:the|this|that|your|their|its)\s+(?:\w+\s+){{0,2}}"
-    r"(?:preference|preferences|label|verdict|hint|votes?|annotations?|outcome|choice|winner)\b",
-    r"\b(?:preference|vote|voting|annotation|labell?ing)\s+(?:data|information|signal|score|scores"
-    r"|record|results?|says|shows|indicates|suggests|states|goes|went|favou?rs|points)\b",
-    r"\b(?:was|were|is|are|being|been)\s+(?:already\s+|clearly\s+|ultimately\s+|actually\s+)?"
-    r"(?:preferred|chosen|picked|selected|voted|marked|labell?ed|annotated|designated|declared"
-    r"|tagged|flagged|listed)\s+(?:as\s+)?(?:the\s+)?(?:better|best|winner|winning|preferred"
-    r"|favou?rite|superior|choice)\b",
-    r"\b(?:image|picture|candidate|option)\s+[AB]\s+(?:was|has\s+been|had\s+been)\s+"
-    r"(?:\w+\s+)?(?:preferred|chosen|picked|selected|favou?red)\b",
+    # Someone who rated.
+    rf"\b{_RATERS}\b",
+    rf"\b{_PEOPLE}(?:'s?|’s?)?\s+(?:[\w-]+\s+){{0,5}}?{_LIKED}\b",
+    rf"\b{_LIKED}\s+(?:[\w-]+\s+){{0,2}}?(?:by|of|from|among|with|over)\s+(?:the\s+|most\s+|real\s+"
+    rf"|other\s+|actual\s+)?{_PEOPLE}\b",
+    r"\b(?:whoever|those\s+who|the\s+(?:person|people)\s+who)\s+(?:voted|label\w+|chose|picked|rated)",
+    r"\b(?:real|actual)\s+people\s+(?:were\s+)?(?:asked|said|thought|saw|judged)",
+    r"\b(?:the|a|any)\s+human\b(?!\s+(?:figure|body|face|hand|hands|eye|eyes|skin|form|being|head|arm"
+    r"|anatomy|subject|silhouette|skull|heart|touch|like|presence|shape|model|character|element))",
+    rf"\b(?:crowd|panel|majority|public|audience|voters?|respondents?|participants?|people|humans?)"
+    rf"(?:'s|’s|s'|s’)\s+(?:\w+\s+)?{_LIKED}\b",
+    rf"\b(?:favou?red|preferred|winning|losing)\s+(?:status|rank|position|side)\b",
+    # A record of the preference speaks.
+    r"\b(?:the|this|that|your|their|its|stated|known)\s+(?:\w+\s+)?preferences?\b",
+    r"\bpreferences?\s+(?:for\s+\S+\s+)?(?:that\s+)?(?:(?:i|we)\s+)?(?:was|were|is|are|have\s+been|has"
+    rf"\s+been)?\s*(?:{_GIVEN}|shown|told)\b",
+    r"\bannotated\s+(?:as|answer|label|winner|better|preference|choice)\b",
+    rf"\b(?:from|by|with|given|per|in)\s+the\s+(?:label|hint|annotation|tag)\b(?!\s+(?:on|of|and|is"
+    r"|text|reading|design|itself|in\s+the\s+(?:image|picture)))",
+    r"\b(?:marked|listed|tagged|flagged|labell?ed|designated|declared|named|given|recorded)\s+as\s+"
+    r"(?:the\s+)?(?:winner|better|best|preferred|favou?rite|superior|favou?red|loser|worse)\b",
+    rf"\b(?:the|this|that|a)\s+{_RECORD}\s+(?:\w+\s+){{0,2}}?{_SAID}\s+(?:\w+\s+){{0,3}}?{_SIDE}",
+    r"\b(?:hidden|given|true|provided|positive|negative|correct|gold(?:en)?|supplied|preference)\s+"
+    r"(?:labels?|hints?|annotations?)\b",
+    r"\b(?:the|this|that|your|a)\s+hint\b(?!\s+of\b)(?!\s+(?:bubble|button|text|arrow))",
+    r"\bhint\s+(?:says|said|given|provided|states|indicates|points|tells)\b",
+    r"\bground[\s-]truth\b|\bhuman[\s-]preferred\b|\banswer\s+key\b",
+    rf"\b(?:pair|example|image|sample|data)\s+(?:was|is|has\s+been)\s+(?:labell?ed|annotated|tagged)"
+    rf"\s+(?:\w+\s+){{0,4}}?(?:{_SIDE}|better|best|winner|preferred|positive)",
+    r"\b(?:status|place|position|listed|marked|label)\s+in\s+the\s+(?:data|dataset|annotations?)\b",
+    r"\bpreference\s+(?:data|information|signal|record|annotation|judge?ment|label)\b",
+    # An outcome is given.
+    rf"\b(?:the|this|that|with|a|our|my)\s+(?:\w+\s+)?{_GIVEN}\s+{_OUTCOME}\b",
+    rf"\b{_OUTCOME}\s+(?:(?:that|which)\s+)?(?:(?:is|was|were|has\s+been|had\s+been)\s+)?(?:already\s+)?"
+    rf"(?:{_GIVEN}|told|conveyed|communicated)\b(?!\s+(?:colou?r|size|number))",
+    rf"\balready\s+{_GIVEN}\b|\b{_GIVEN}\s+(?:beforehand|in\s+advance|at\s+the\s+(?:start|outset))\b",
+    rf"\b(?:has|have|had|was|were|is|been)\s+(?:\w+\s+)?{_GIVEN}\s+as\s+{_SIDE}",
+    r"\bbetter\s+(?:image|one|edit|sample|of\s+the\s+(?:pair|two))\s+(?:has\s+been|was|is)\s+"
+    rf"(?:{_GIVEN}|already|named)\b",
+    r"\bto\s+be\s+(?:regarded|treated|taken|seen|considered)\s+as\s+the\s+(?:better|best|winner)",
+    rf"\b(?:task|prompt|instructions?|question)\s+(?:itself\s+)?(?:presuppos|assum|mak|requir|tell"
+    rf"|says?|state)\w*\s+(?:\w+\s+){{0,6}}?(?:better|best|winner|preferred|favou?red|{_SIDE})",
+    r"\b(?:information|details?|note|knowledge)\s+(?:that\s+)?(?:(?:we|i)\s+)?(?:was|were|is|are)?\s*"
+    r"(?:supplied|provided|given|received|attached)\b",
+    rf"\b(?:{_SIDE})\s+(?:\w+\s+){{0,2}}?(?:was|has\s+been|had\s+been|ended\s+up|came\s+out)\s+(?:as\s+"
+    r"|\w+ly\s+)?(?:the\s+)?(?:preferred|chosen|picked|selected|favou?red|(?:human\s+)?favou?rite)\b",
     r"\b(?:since|because|given\s+that|knowing\s+that|as)\s+(?:the\s+)?(?:image\s+|picture\s+)?"
-    r"(?:[AB]|it|this\s+(?:one|image)|the\s+(?:first|second|other)(?:\s+(?:one|image))?)\s+"
-    r"(?:is|was)\s+(?:the\s+)?(?:preferred|chosen|winner|winning|labell?ed|favou?red|favou?rite)\b",
-    r"\b(?:the|a)\s+(?:preferred|chosen|winning|favou?red|rejected|dispreferred|losing)\s+"
-    r"(?:image|picture|one|candidate|option|output|result|sample|generation)\b",
+    r"(?:[AB]|it|this\s+(?:one|image))\s+(?:is|was)\s+(?:the\s+)?(?:preferred|chosen|winner|winning"
+    r"|labell?ed|favou?red|favou?rite)\b",
+    r"\bthe\s+(?:preferred|chosen|dispreferred|non-?preferred)\s+(?:image|picture|one|candidate"
+    r"|sample|output)\b",
+    r"\bin\s+(?:the|this|that)\s+(?:study|survey|poll|vote|experiment|comparison\s+study)\b",
+    r"\bresult\s+was\s+(?:\w+\s+)?a\s+(?:win|loss)\b",
+    rf"\b(?:according\s+to|in\s+(?:line|keeping|agreement|accordance)\s+with|consistent\s+with"
+    rf"|match(?:es|ing)?|align(?:s|ed)?\s+with|agree(?:s|ing)?\s+with|reflect(?:s|ing)?|explain(?:s|ing)?"
+    rf"|support(?:s|ing)?|justif(?:y|ies|ying)|confirm(?:s|ing)?|contradict(?:s|ing)?|square[sd]?\s+with"
+    rf"|respect(?:s|ing)?|account(?:s|ing)?\s+for|in\s+view\s+of|in\s+light\s+of|despite|contrary\s+to)"
+    rf"\s+(?:the|this|that|your|their)\s+(?:\w+\s+)?(?:preferences?|labels?|votes?|annotations?|hint"
+    r"|outcome|verdict|winner)\b",
+    r"\b(?:what|which)\s+(?:was|is|has\s+been)\s+(?:indicated|stated|given|told|provided)\b",
+    # The writer was told.
+    r"\b(?:i|we)\s+(?:was|were|am|are|have\s+been|had\s+been|'ve\s+been)\s+(?:just\s+|already\s+)?"
+    r"(?:given|shown|handed|provided|told|supplied|passed|sent)\b",
+    r"\b(?:being|be|been|am|are|was|were)\s+(?:fully\s+|made\s+|already\s+|well\s+)?aware\s+(?:that|of)"
+    r"\s+(?:\w+\s+){0,3}?(?:[AB]\b|preferred|winner|label|preference|outcome|result|choice)",
+    r"\b(?:verdict|conclusion|answer|outcome|result|side|winner)\s+(?:that\s+)?(?:i|we)\s+(?:am|are|was"
+    r"|were|must|should|have\s+to|need\s+to)\b",
+    rf"\b(?:i|we|i'm|i’m|we're)\s+(?:(?:am|was|were|are|have\s+been|had\s+been|'ve\s+been)\s+)?"
+    rf"(?:\w+\s+)?{_TOLD}\b",
+    rf"\b(?:i|we)\s+(?:must|should|have\s+to|need\s+to)\s+(?:\w+\s+)?{_WHY}\b",
+    r"\b(?:model|judge|evaluator)\s+is\s+(?:asked|told|expected|required)\s+to\b",
+    r"\bas\s+(?:instructed|told|directed|informed|revealed|disclosed|indicated\s+(?:above|earlier))\b",
+    r"\b(?:i|we)\s+(?:already\s+)?(?:know|knew)\s+(?:\w+\s+){0,3}?(?:which|winner|outcome|answer"
+    r"|preferred|won)\b",
+    r"\banswer\s+(?:that\s+)?(?:i|we)\s+(?:am|'m|’m|are|was|were)\b",
 )
 _LEAK = re.compile("|".join(f"(?:{p})" for p in _PATTERNS), re.IGNORECASE)
-_QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|‘[^’\n]{1,200}’")
+_QUOTED = re.compile(
+    r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|‘[^’\n]{1,200}’|(?<!\w)'[^'\n]{1,200}'(?!\w)"
+)
 
 
 def find_leak(text: str) -> str | None:
