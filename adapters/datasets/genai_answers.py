@@ -10,22 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from attrs import field, frozen
 
-from parrot.adapters.datasets.rows import Row, numbered_rows
+from parrot.adapters.datasets.cells import has, text
+from parrot.adapters.datasets.genai_votes import LICENCE, SOURCE, vote_of
+from parrot.adapters.datasets.rows import Row, placed_rows
+from parrot.adapters.datasets.unique import UniqueIds
 from parrot.core.errors import RecordError
 from parrot.core.values import Both, Image, Label, PreferencePair, Request
-
-SOURCE = "TIGER-Lab/GenAI-Bench"
-LICENCE = "MIT"
-VOTES: dict[str, tuple[Label, Both | None]] = {
-    "leftvote": (Label.A, None),
-    "rightvote": (Label.B, None),
-    "tievote": (Label.TIE, Both.GOOD),
-    "bothbad_vote": (Label.TIE, Both.BAD),
-}
 
 
 @frozen(slots=True)
@@ -72,61 +65,39 @@ class RecordedAnswer:
         return Image(digest, "application/octet-stream", b"")
 
 
-def vote_of(value: Any) -> tuple[Label, Both | None]:
-    """Label and kind of tie that a GenAI-Bench vote stands for. Raises RecordError for another."""
-    found = VOTES.get(value) if isinstance(value, str) else None
-    if found is None:
-        raise RecordError(f"must be one of {', '.join(VOTES)}, not {value!r}")
-    return found
-
-
 def read_answers(path: str | Path) -> Iterator[RecordedAnswer]:
     """The answers of a file in its order, one at a time.
 
     Raises RecordError for a line that is broken, lacks a field or repeats a pair and judge, and for
     a file without answers.
     """
-    file = Path(path)
-    seen: set[tuple[str, str]] = set()
-    for number, row in numbered_rows(file):
-        try:
-            answer = _answer(row)
-        except RecordError as error:
-            raise error.at(file=str(file), line=number) from None
-        if (answer.id, answer.judge) in seen:
-            message = f"{answer.id!r} of {answer.judge!r} is there twice"
-            raise RecordError(message, file=str(file), line=number, field="idx")
-        seen.add((answer.id, answer.judge))
-        yield answer
-    if not seen:
-        raise RecordError("has no answers", file=str(file))
+    count = 0
+    with UniqueIds() as seen:
+        for place, row in placed_rows(path):
+            try:
+                answer = _answer(row)
+                before = seen.add(f"{answer.id} {answer.judge}", f"{place.file}:{place.line}")
+                if before:
+                    message = f"{answer.id!r} of {answer.judge!r} was already at {before}"
+                    raise RecordError(message, field="idx")
+            except RecordError as error:
+                raise error.at(file=place.file, line=place.line) from None
+            yield answer
+            count += 1
+    if not count:
+        raise RecordError("has no answers", file=str(path))
 
 
 def _answer(row: Row) -> RecordedAnswer:
-    task = _text(row, "task")
-    vote = row.get("human_vote")
-    try:
-        label, both = vote_of(vote)
-    except RecordError as error:
-        raise RecordError(error.message, field="human_vote") from None
-    if not isinstance(row.get("idx"), int | str):
-        raise RecordError("is missing", field="idx")
+    task = text(row, "task")
+    label, both = vote_of(row, "human_vote")
     return RecordedAnswer(
-        f"{task}/{row['idx']}",
+        f"{task}/{text(row, 'idx')}",
         task,
-        _text(row, "judge"),
-        _text(row, "instruct_prompt" if task == "image_edition" else "prompt"),
-        _text(row, "response"),
+        text(row, "judge"),
+        text(row, "instruct_prompt" if task == "image_edition" else "prompt"),
+        text(row, "response"),
         label,
         both,
-        row.get("model_vote"),
+        text(row, "model_vote") if has(row, "model_vote") else None,
     )
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    if value is None:
-        raise RecordError("is missing", field=name)
-    if not isinstance(value, str):
-        raise RecordError(f"must be text, not {value!r}", field=name)
-    return value
