@@ -1,0 +1,117 @@
+"""The command `parrot`: a thin typer app, a file a command; errors become one line and a status.
+
+Exit statuses: 0 done; 1 something in the input or the run failed; 2 a wrong option or setting;
+3 stopped early (budget, too many failures, no access) with everything paid for in the store; 130
+interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from parrot.core.errors import ConfigError, ParrotError, RunStopped
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("parrot.cli.demo:demo", "The main job on the miniature, end to end."),
+    "rationalize": ("parrot.cli.rationalize:rationalize", "Critiques from preference pairs."),
+    "filter": ("parrot.cli.filter:filter_", "Filter rationales that exist already."),
+    "project": ("parrot.cli.project:project", "Comparisons to critiques of single images."),
+    "export": ("parrot.cli.export:export", "Training files for a trainer."),
+    "show": ("parrot.cli.show:show", "Look at pairs, critiques and reasons."),
+    "import": ("parrot.cli.import_:import_", "A dataset to plain pairs."),
+    "split": ("parrot.cli.split:split", "Disjoint parts of a set of pairs."),
+    "overlap": ("parrot.cli.overlap:overlap", "What two sets of pairs share."),
+    "parse": ("parrot.cli.parse:parse", "One reply in, one JSON object out."),
+    "evaluate": ("parrot.cli.evaluate:evaluate", "Agreement with people, by named protocol."),
+    "miniature": ("parrot.cli.miniature:app", "The small simulated world."),
+    "doctor": ("parrot.cli.doctor:doctor", "What is installed, works, or is missing."),
+}
+
+
+class _Commands(TyperGroup):
+    """Loads a command's module when that command is called; `--help` loads none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        target, line = COMMANDS[name]
+        if ctx.resilient_parsing or _only_helps():
+            return click.Command(name, help=line, short_help=line)
+        module, _, attribute = target.partition(":")
+        return _as_command(name, getattr(import_module(module), attribute), line)
+
+
+def _only_helps() -> bool:
+    return sys.argv[1:] in ([], ["--help"], ["-h"])
+
+
+def _as_command(name: str, found: Any, line: str) -> click.Command:
+    if isinstance(found, typer.Typer):
+        command = get_command(found)
+    else:
+        single = typer.Typer(add_completion=False)
+        single.command(name)(found)
+        command = get_command(single)
+    command.name = name
+    command.short_help = line
+    return command
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Reward models for image generation that explain before they score.",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"parrot {version('parrot-rewards')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line; every error of ours is one line on standard error."""
+    try:
+        app()
+    except RunStopped as stopped:
+        _fail(f"stopped: {stopped}", 3)
+    except ConfigError as error:
+        _fail(f"error: {error}", 2)
+    except ParrotError as error:
+        _fail(f"error: {error}", 1)
+    except BrokenPipeError:
+        # The reader of our output has gone (`parrot show | head`): nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _fail("interrupted; what was answered is stored, the same command goes on", 130)
+
+
+def _fail(message: str, status: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(status)
