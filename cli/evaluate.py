@@ -1,0 +1,167 @@
+"""`parrot evaluate`: agreement with human labels under a named protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from parrot.core.errors import ConfigError, ParrotError, UnknownNameError
+
+if TYPE_CHECKING:
+    from parrot.core.evaluation import Report
+    from parrot.core.judgements import Judged
+
+
+def evaluate(
+    judgements: Annotated[
+        Path, typer.Argument(help="JSON Lines of judgements with human labels, plain or .gz.")
+    ],
+    protocol: Annotated[
+        str, typer.Option(help="How agreement is counted, such as genai-bench-4way.")
+    ],
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write the report as JSON; - for standard output.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", help="What the file holds: judgements, genai-bench-answers.")
+    ] = "judgements",
+    dev: Annotated[
+        Path | None, typer.Option(help="Development split to fit a tie threshold on.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+) -> None:
+    """Agreement of judgements with human labels, in percent, under a named protocol.
+
+    The protocol has no default: the same answers differ by tens of points with it.
+    """
+    from parrot.core.evaluation import evaluate as evaluated
+    from parrot.core.evaluation import evaluation_protocol
+
+    try:
+        chosen = evaluation_protocol(protocol)
+        read = _reader(source)
+        development = read(dev) if dev else ()
+        report = evaluated(
+            read(judgements), chosen, dev=development, seed=seed, resamples=resamples
+        )
+        _tell(report, json_file)
+    except ParrotError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+
+
+def _reader(source: str) -> Callable[[Path], list[Judged]]:
+    readers = {"judgements": _judgements, "genai-bench-answers": _genai_answers}
+    if source not in readers:
+        raise UnknownNameError("--from", source, readers)
+    return readers[source]
+
+
+def _judgements(path: Path) -> list[Judged]:
+    from parrot.adapters.datasets.rows import placed_rows
+    from parrot.core.records.judgements import read_judgements
+
+    if not path.is_file():
+        raise ConfigError(f"there is no file {str(path)!r}")
+    rows = ((place.line, row) for place, row in placed_rows(path))
+    return list(read_judgements(rows, file=str(path)))
+
+
+def _genai_answers(path: Path) -> list[Judged]:
+    from parrot.adapters.datasets.genai_answers import read_answers
+    from parrot.core.judgements import Judged, Judgement
+
+    return [
+        Judged(
+            Judgement(
+                one.id,
+                answer=one.response,
+                model=one.judge,
+                request=f"{one.task}/{one.prompt}",
+            ),
+            one.label,
+            one.both,
+        )
+        for one in read_answers(path)
+    ]
+
+
+def _tell(report: Report, json_file: str | None) -> None:
+    import json
+
+    from parrot.core.evaluation import report_to_dict
+
+    text = json.dumps(report_to_dict(report), indent=2, ensure_ascii=False)
+    if json_file == "-":
+        typer.echo(text)
+        return
+    if json_file is not None:
+        try:
+            Path(json_file).write_text(f"{text}\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"cannot write {json_file!r}: {error.strerror}") from None
+    _print(report)
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in _lines(report):
+        table.add_row(name, value)
+    console = Console(highlight=False, markup=False)
+    console.print(f"{report.protocol}: {report.definition}")
+    console.print(table)
+
+
+def _lines(report: Report) -> list[tuple[str, str]]:
+    units = f"{report.unit}s"
+    lines = [
+        ("accuracy", f"{_percent(report.accuracy)} of {report.n} {units}{_interval(report)}"),
+        (
+            "strict",
+            f"{_percent(report.accuracy_strict)} of {report.n_strict} {units}, every unreadable or "
+            "missing answer wrong",
+        ),
+        ("unreadable", str(report.unreadable)),
+        ("missing", str(report.missing)),
+        ("skipped", f"{report.skipped} of {report.judgements} judgements given"),
+        ("pairs", f"{report.pairs} of {report.requests} requests"),
+    ]
+    judge = [("judge", report.model)] if report.model else []
+    return judge + lines + _extras(report)
+
+
+def _extras(report: Report) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    fit, bias = report.threshold, report.position_bias
+    if fit is not None:
+        lines.append(
+            ("tie within", f"{fit.value:g} ({_percent(fit.accuracy)} of {fit.n} development rows)")
+        )
+    if bias is not None:
+        lines.append(
+            (
+                "position",
+                f"says A {_percent(bias.share_a)}, B {_percent(bias.share_b)}, tie "
+                f"{_percent(bias.share_tie)}; the same winner in both orders on "
+                f"{_percent(bias.consistency)} of {bias.pairs} pairs",
+            )
+        )
+    return lines
+
+
+def _interval(report: Report) -> str:
+    if report.ci95 is None:
+        return ""
+    low, high = report.ci95
+    return f" (95 % interval {low:.2f} to {high:.2f})"
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f} %"
