@@ -48,9 +48,7 @@ from parrot.core.rubric import (
     asks_for_text,
     is_edit,
 )
-from parrot.core.testing.texts import names as names
-from parrot.core.testing.texts import prose as prose
-from parrot.core.testing.texts import texts as texts
+from parrot.core.testing.texts import names, prose, texts
 from parrot.core.values import Both, Image, Label, PreferencePair, Request, Votes
 
 
