@@ -19,6 +19,7 @@ def evaluate(
     judgements: Annotated[
         Path, typer.Argument(help="JSON Lines of judgements with human labels, plain or .gz.")
     ],
+    *,
     protocol: Annotated[
         str, typer.Option(help="How agreement is counted, such as genai-bench-4way.")
     ],
@@ -95,7 +96,7 @@ def _tell(report: Report, json_file: str | None) -> None:
 
     from parrot.core.evaluation import report_to_dict
 
-    text = json.dumps(report_to_dict(report), indent=2, ensure_ascii=False)
+    text = json.dumps(report_to_dict(report), indent=2)
     if json_file == "-":
         typer.echo(text)
         return
