@@ -63,7 +63,10 @@ def _pairs(prompt_id: str, placed: list[PlacedRow]) -> Iterator[Record]:
     if has(first, "img_better"):
         yield from (_better_worse(prompt_id, place, row) for place, row in placed)
         return
-    ranked = _of_group(first) if _is_group(first) else [_of_image(row) for _, row in placed]
+    grouped = _is_group(first)
+    if grouped and len(placed) > 1:
+        raise RecordError(f"{prompt_id!r} has two rows of ranked images", field="prompt_id")
+    ranked = _of_group(first) if grouped else [_of_image(row) for _, row in placed]
     for (i, one), (j, other) in combinations(enumerate(ranked), 2):
         both = {f"{k}_1": v for k, v in one.items()} | {f"{k}_2": v for k, v in other.items()}
         yield {
@@ -100,9 +103,8 @@ def _of_group(row: Row) -> list[dict[str, Any]]:
     counts = {name: len(values) for name, values in columns.items()}
     if len(set(counts.values())) != 1 or "rank" not in counts:
         raise RecordError(f"image, rank and ratings must be lists of one length, not {counts}")
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, values, strict=True)) for values in rows]
 
 
 SCHEMA = Schema(

@@ -2,7 +2,8 @@
 
 Two forms: the Parquet columns of the Hub, and the repository's JSON (`{"pairs": [...]}`) with its
 lists of `["text" | "image", value]`. Three humans rate each pair from 6 (A much better) to 1 (B
-much better); `chosen` is A when their mean is above 3.5. Benchmark only: its owners forbid training.
+much better); `chosen` is A when their mean is above 3.5. For benchmarking only: its owners forbid
+training.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _record(row: Row, _: Place) -> Record:
 
 
 def _from_json(row: Row) -> Record:
-    content = items(row, "prompt_content")
+    content = _content(row, "prompt_content")
     sources = [value for kind, value in content if kind == "image"]
     return {
         "id": text(row, "id"),
@@ -51,10 +52,17 @@ def _answered(row: Row, name: str) -> list[Any]:
     answer = needed(row, name)
     if not isinstance(answer, dict):
         raise RecordError("must be an object with response_content", field=name)
-    return [value for kind, value in items(answer, "response_content") if kind == "image"]
+    return [value for kind, value in _content(answer, "response_content") if kind == "image"]
 
 
-def _joined(content: list[Any], sources: int) -> str:
+def _content(row: Row, name: str) -> list[tuple[str, Any]]:
+    found = items(row, name)
+    if not all(isinstance(part, list) and len(part) == 2 for part in found):
+        raise RecordError('must be a list of ["text" | "image", value]', field=name)
+    return [(str(kind), value) for kind, value in found]
+
+
+def _joined(content: list[tuple[str, Any]], sources: int) -> str:
     """The text, with several images named where they stood."""
     parts, count = [], 0
     for kind, value in content:
@@ -99,13 +107,14 @@ def _ratings(row: Row) -> list[float]:
         except ValueError:
             raise RecordError("is not JSON", field="human_annotations") from None
     ratings = found if isinstance(found, list) else []
-    if any(
-        isinstance(r, bool) or not isinstance(r, int | float) or not 1 <= r <= 6 for r in ratings
-    ):
-        raise RecordError(
-            f"must be ratings from 1 to 6, not {ratings!r}", field="human_annotations"
-        )
+    if not all(_is_rating(rating) for rating in ratings):
+        message = f"must be ratings from 1 to 6, not {ratings!r}"
+        raise RecordError(message, field="human_annotations")
     return ratings
+
+
+def _is_rating(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= 6
 
 
 SCHEMA = Schema(
