@@ -63,6 +63,11 @@ class Engine:
         self._asked: Queue = Queue()
         self._max_concurrency = max_concurrency
 
+    @property
+    def model_id(self) -> str:
+        """The id of the model it asks."""
+        return self._calls.model_id
+
     def beside(self, model: ChatModel, *, max_concurrency: int | None = None) -> Self:
         """An engine for another model in the same run: one store, budget and end, its own gate.
 

@@ -118,4 +118,4 @@ async def _projected(
                 yield Job((outcome, chosen), projection_asks(chosen, how))
 
     async for (outcome, chosen), replies in engine.answered(jobs()):
-        yield read_projection(outcome, chosen, replies, how, engine.model.id)
+        yield read_projection(outcome, chosen, replies, how, engine.model_id)

@@ -124,4 +124,4 @@ async def rationalize(
             failure = Failed(FailureKind.IMAGE, pair.reason, 0)
             yield PairOutcome(pair, lost=(Lost(pair.id, failure),))
         else:
-            yield read_outcome(pair, replies, how, engine.model.id)
+            yield read_outcome(pair, replies, how, engine.model_id)
