@@ -78,7 +78,7 @@ def test_the_pair_has_no_pictures_to_open(tmp_path):
     ],
 )
 def test_a_bad_line_is_told(tmp_path, changes, field):
-    file = file_of(tmp_path, answer(0), answer(1, **changes))
+    file = file_of(tmp_path, answer(0), answer(1) | changes)
     with pytest.raises(RecordError) as caught:
         list(read_answers(file))
     assert (caught.value.line, caught.value.field) == (2, field)
