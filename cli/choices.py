@@ -1,0 +1,60 @@
+"""From option texts to values of core: prompts, filters, selects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from parrot.core.candidates import Filter, filter_name
+from parrot.core.errors import ConfigError, UnknownNameError
+from parrot.core.filters import FILTERS, filter_named
+from parrot.core.formats import format_named
+from parrot.core.pipelines.rationalizing import BOTH_ORDERS
+from parrot.core.candidates import Order
+from parrot.core.prompts.judging import Layout, Prompt
+from parrot.core.prompts.wording import OURS, Wording, wording_from_dict
+
+SETS: dict[str, tuple[str, ...]] = {
+    "free": ("well-formed", "scores-agree", "leak-free"),
+    "paper": ("well-formed", "predictive-text"),
+    "default": ("well-formed", "scores-agree", "leak-free", "predictive-masked", "grounded"),
+    "all": tuple(FILTERS),
+}
+_ORDERS = {"both": BOTH_ORDERS, "ab": (Order.AB,), "ba": (Order.BA,)}
+
+
+def chosen_filters(text: str) -> tuple[Filter, ...]:
+    """The filters of a set, or of names with commas between them. Raises UnknownNameError."""
+    names = SETS.get(text) or tuple(n.strip() for n in text.split(",") if n.strip())
+    return tuple(filter_named(name) for name in names)
+
+
+def names_of(filters: tuple[Filter, ...]) -> list[str]:
+    return [filter_name(f) for f in filters]
+
+
+def chosen_orders(text: str) -> tuple[Order, ...]:
+    """`both`, `ab` or `ba`."""
+    if text.lower() not in _ORDERS:
+        raise UnknownNameError("order", text, _ORDERS)
+    return _ORDERS[text.lower()]
+
+
+def chosen_prompt(layout: str, reply_format: str, wording: Path | None) -> Prompt:
+    """The prompt of three options. Raises ConfigError naming the one at fault."""
+    if layout not in list(Layout):
+        raise UnknownNameError("prompt layout", layout, [v.value for v in Layout])
+    return Prompt(Layout(layout), format_named(reply_format), _wording(wording))
+
+
+def _wording(path: Path | None) -> Wording:
+    if path is None:
+        return OURS
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"wording file {path}: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"wording file {path} must hold one JSON object")
+    return wording_from_dict(data)

@@ -1,0 +1,202 @@
+"""`parrot rationalize`: phases 1 and 2, from preference pairs to filtered rationales."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parrot.adapters.datasets.reading import check_pairs, read_pairs
+from parrot.adapters.runs import RunWriter
+from parrot.adapters.store import SqliteStore
+from parrot.cli import options
+from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
+from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.core.asks import Sampling
+from parrot.core.engine import Engine
+from parrot.core.errors import RunStopped, UnknownNameError
+from parrot.core.gatherers import gatherers
+from parrot.core.keys import answers, key_of
+from parrot.core.outcomes import End
+from parrot.core.pipelines.filtering import Filtering, filtered
+from parrot.core.pipelines.rationalizing import Rationalizing, asks_for, rationalize as phase_one
+from parrot.core.plan import Plan
+from parrot.core.rubric import rubric_to_dict
+from parrot.core.select import SELECTS
+from parrot.core.values import Unloadable
+
+
+def rationalize(
+    pairs: Annotated[Path, typer.Argument(help="Preference pairs: JSONL, Parquet or a folder.")],
+    *,
+    teacher: Annotated[str, typer.Option(help="Model that writes critiques (kind:target).")],
+    out: options.Out,
+    schema: Annotated[str, typer.Option("--from", help="The file's schema by name.")] = "plain",
+    images_root: Annotated[
+        Path | None, typer.Option(help="Folder that image paths are relative to.")
+    ] = None,
+    verifier: options.Verifier = None,
+    anchored: Annotated[
+        bool, typer.Option("--anchored/--blind", help="Show the teacher the label, or not.")
+    ] = True,
+    samples: Annotated[int, typer.Option(min=1, help="Candidates a pair and order.")] = 1,
+    orders: Annotated[str, typer.Option(help="both, ab or ba.")] = "both",
+    filters: options.Filters = "default",
+    select: Annotated[str, typer.Option(help=f"Which survivors: {', '.join(SELECTS)}.")] = "all",
+    all_evidence: Annotated[
+        bool, typer.Option(help="Gather all evidence for all: marginal rates.")
+    ] = False,
+    probabilities: Annotated[
+        bool, typer.Option(help="Ask for log-probabilities where the verifier gives them.")
+    ] = False,
+    rubric: options.RubricName = "auto",
+    reply_format: options.FormatName = "markup",
+    layout: options.LayoutName = "prefix-first",
+    wording: options.WordingFile = None,
+    temperature: options.Temperature = 0.7,
+    max_tokens: options.ReplyTokens = 2048,
+    seed: options.Seed = None,
+    concurrency: options.Concurrency = 64,
+    rpm: options.Rpm = None,
+    tpm: options.Tpm = None,
+    max_asks: options.MaxAsks = None,
+    max_spent: options.MaxSpent = None,
+    max_cost: options.MaxCost = None,
+    max_seconds: options.MaxSeconds = None,
+    max_failures: options.MaxFailures = 0.5,
+    price_in: options.PriceIn = None,
+    price_out: options.PriceOut = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
+    ] = False,
+    tag: Annotated[str | None, typer.Option(help="Tells servers of one model name apart.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Has a teacher critique each pair, filters what it wrote, and writes a run folder.
+
+    Run it again with the same --out and it goes on: nothing that was answered is asked again.
+    """
+    checked = check_pairs(pairs, schema=schema, images_root=images_root)
+    how = Rationalizing(
+        prompt=chosen_prompt(layout, reply_format, wording),
+        rubric=rubric_option(rubric),
+        anchored=anchored,
+        samples=samples,
+        orders=chosen_orders(orders),
+        sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+    )
+    if select not in SELECTS:
+        raise UnknownNameError("select", select, SELECTS)
+    filtering = Filtering(
+        chosen_filters(filters),
+        gatherers(logprobs=probabilities),
+        SELECTS[select],
+        all_evidence,
+    )
+    model = open_spec(teacher, connections=concurrency, tag=tag)
+    source = islice(read_pairs(pairs, schema=schema, images_root=images_root), limit)
+    if plan:
+        _plan(source, how, model.id, out, price_in, price_out)
+        return
+    asking = Asking(
+        concurrency, rpm, tpm, max_asks, max_spent, max_cost, max_seconds, max_failures,
+        price_in, price_out,
+    )
+    checker = open_spec(verifier, connections=concurrency) if verifier else None
+    if checker is not None and checker.id == model.id:
+        checker = None
+    about: dict[str, Any] = {
+        "command": "rationalize",
+        "version": _version(),
+        "pairs": str(pairs),
+        "teacher": model.id,
+        "verifier": checker.id if checker else model.id,
+        "anchored": anchored,
+        "samples": samples,
+        "orders": [o.value for o in how.orders],
+        "filters": names_of(filtering.filters),
+        "select": select,
+        "all_evidence": all_evidence,
+        "prompt": how.prompt.id,
+        "layout": how.prompt.layout.value,
+        "format": how.prompt.format.name,
+        "rubric": rubric_to_dict(how.rubric) if how.rubric else None,
+        "rubric_digest": how.rubric.digest if how.rubric else None,
+        "sampling": {"temperature": temperature, "max_tokens": max_tokens, "seed": seed},
+    }
+    root = images_root or (pairs if pairs.is_dir() else pairs.parent)
+    total = min(checked.pairs, limit or checked.pairs) * samples * len(how.orders)
+
+    async def work() -> dict[str, Any]:
+        with SqliteStore(out / "store.sqlite") as store, RunWriter(
+            out, images_root=root, about=about
+        ) as writer:
+            writer.funnel.marginal = all_evidence
+            async with engine_on(model, store, asking, total=total) as (engine, meter):
+                second: Engine = engine.beside(checker) if checker else engine
+                try:
+                    stream = filtered(phase_one(source, engine, how), second, filtering)
+                    async for outcome in stream:
+                        writer.add(outcome)
+                except RunStopped as stopped:
+                    writer.finish(f"stopped: {stopped}")
+                    raise
+                finally:
+                    if checker is not None:
+                        await checker.aclose()
+            return {**writer.funnel.to_dict(), "asks": counted(meter.progress, asking.prices)}
+
+    report = run_async(work)
+    _tell(report, out, as_json=as_json)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("parrot-rewards")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _plan(
+    source: Any, how: Rationalizing, model: str, out: Path, price_in: float | None, price_out: float | None
+) -> None:
+    plan = Plan()
+    store = SqliteStore(out / "store.sqlite", read_only=True) if (out / "store.sqlite").exists() else None
+    for pair in source:
+        if isinstance(pair, Unloadable):
+            plan.unloadable += 1
+            continue
+        plan.pairs += 1
+        asks = asks_for(pair, how)
+        if store is not None:
+            keys = [key_of(a, model) for a in asks]
+            there = store.get(keys)
+            fresh = [a for a, k in zip(asks, keys, strict=True) if k not in there or not answers(there[k], a)]
+            plan.stored += len(asks) - len(fresh)
+            asks = tuple(fresh)
+        plan.add(asks, completion=600)
+    shown = plan.to_dict(price_in, price_out)
+    shown["note"] = "phase 1 only: evidence for filters is asked for what survives the free ones"
+    print(json.dumps(shown, indent=2))
+
+
+def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        from parrot.cli.tables import print_funnel
+
+        print_funnel(report)
+        print(f"run: {out}")
+    failed = report["pairs"][End.FAILED.value]
+    if failed:
+        typer.echo(
+            f"{failed} of {report['pairs']['in']} pairs failed; see {out / 'failed.jsonl'}", err=True
+        )
+        raise typer.Exit(1)

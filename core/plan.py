@@ -1,0 +1,57 @@
+"""What a run will ask, counted before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import define
+
+from parrot.core.asks import Ask
+
+CHARACTERS_PER_TOKEN = 4.0
+TOKENS_PER_IMAGE = 800  # of a picture of about 0.6 megapixels, 28 pixels square a token
+
+
+@define(slots=True)
+class Plan:
+    """Counts of asks. Tokens are estimates: four characters a token, 800 an image."""
+
+    pairs: int = 0
+    unloadable: int = 0
+    asks: int = 0
+    stored: int = 0
+    images: int = 0
+    characters: int = 0
+    completion: int = 0
+
+    def add(self, asks: Iterable[Ask], *, completion: int) -> None:
+        """Counts asks that must be sent; `completion`: tokens that a reply is expected to take."""
+        for ask in asks:
+            self.asks += 1
+            self.images += len(ask.images)
+            self.characters += sum(
+                len(p) for t in ask.turns for p in t.parts if isinstance(p, str)
+            )
+            self.completion += completion
+
+    @property
+    def prompt_tokens(self) -> int:
+        return round(self.characters / CHARACTERS_PER_TOKEN + self.images * TOKENS_PER_IMAGE)
+
+    def to_dict(self, price_in: float | None, price_out: float | None) -> dict[str, Any]:
+        """Plain data; cost None where no price is known."""
+        cost = None
+        if price_in is not None or price_out is not None:
+            spent = self.prompt_tokens * (price_in or 0.0) + self.completion * (price_out or 0.0)
+            cost = round(spent / 1e6, 4)
+        return {
+            "pairs": self.pairs,
+            "unloadable": self.unloadable,
+            "asks": self.asks,
+            "already_stored": self.stored,
+            "images": self.images,
+            "prompt_tokens_estimated": self.prompt_tokens,
+            "completion_tokens_estimated": self.completion,
+            "cost_estimated": cost,
+        }
