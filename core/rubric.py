@@ -97,7 +97,7 @@ class Dimension:
         return self.applies is not always
 
 
-@frozen(slots=True)
+@frozen(slots=True, cache_hash=True)  # caches of prompts and readers are keyed by it
 class Rubric:
     """Dimensions in the order replies carry them, on one scale. Keys and headings are unique."""
 
