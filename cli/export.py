@@ -1,0 +1,51 @@
+"""`parrot export`: training files from the kept rationales of run folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parrot.adapters.exports import TRAINERS, export_examples
+from parrot.adapters.runs import RunFolder
+from parrot.cli import options
+from parrot.cli.choices import chosen_prompt
+from parrot.core.examples import Example
+from parrot.core.pipelines.examples import example_of
+
+
+def export(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of rationalize and project.")],
+    *,
+    to: Annotated[str, typer.Option(help=f"Trainer: {', '.join(TRAINERS)}.")],
+    out: Annotated[Path, typer.Option(help="Folder for train.jsonl, images/ and the data card.")],
+    reply_format: options.FormatName = "markup",
+    layout: options.LayoutName = "prefix-first",
+    wording: options.WordingFile = None,
+    allow_no_train: Annotated[
+        bool, typer.Option(help="Export pairs that may not be trained on.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Writes what a trainer reads: each student ask without the label, and the kept answer."""
+    prompt = chosen_prompt(layout, reply_format, wording)
+    folders = [RunFolder(run) for run in runs]
+
+    def examples() -> Iterator[Example]:
+        for number, folder in enumerate(folders):
+            prefix = f"{number}/" if len(folders) > 1 else ""
+            for name, candidate in folder.candidates():
+                yield example_of(candidate, prompt, id=f"{prefix}{name}")
+
+    report = export_examples(
+        examples(), out, trainer=to, allow_no_train=allow_no_train, runs=[f.about for f in folders]
+    )
+    if as_json:
+        print(json.dumps({"out": str(out), **report.to_dict()}))
+        return
+    print(f"{report.examples} examples for {to}: {out}")
+    for source, count in sorted(report.sources.items()):
+        print(f"  {count} from {source}")

@@ -1,0 +1,126 @@
+"""`parrot filter`: phase 2 over rationales that exist already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parrot.adapters.runs import RunFolder, RunWriter
+from parrot.adapters.store import SqliteStore
+from parrot.cli import options
+from parrot.cli.choices import chosen_filters, names_of
+from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
+from parrot.core.candidates import Candidate, Provenance, Rationale
+from parrot.core.critiques import Comparison
+from parrot.core.engine import Engine
+from parrot.core.errors import RunStopped, UnknownNameError
+from parrot.core.formats import read_choice
+from parrot.core.outcomes import Fate, PairOutcome
+from parrot.core.pipelines.filtering import Filtering, filtered
+from parrot.core.pipelines.rationalizing import with_siblings
+from parrot.core.rubric import rubric_for
+
+
+def filter_(
+    rationales: Annotated[Path, typer.Argument(help="A run folder, or a file with --from.")],
+    *,
+    source: Annotated[
+        str, typer.Option("--from", help="run, or genai-bench-answers (recorded judge answers).")
+    ] = "run",
+    out: Annotated[Path | None, typer.Option(help="Folder for the filtered run.")] = None,
+    verifier: options.Verifier = None,
+    filters: options.Filters = "default",
+    all_evidence: Annotated[bool, typer.Option(help="Marginal rates.")] = False,
+    concurrency: options.Concurrency = 64,
+    examples: Annotated[int, typer.Option(min=0, help="Examples of a filter to print.")] = 2,
+    as_json: options.AsJson = False,
+) -> None:
+    """Judges rationales by the filters. Without a verifier the free ones run; the others are named."""
+    how = Filtering(chosen_filters(filters), all_evidence=all_evidence)
+    skipped: tuple[str, ...] = ()
+    if verifier is None:
+        how, skipped = how.without_model()
+    given, root, about = _given(rationales, source)
+    folder = out or _default_out(rationales, source)
+    about |= {"command": "filter", "filters": names_of(how.filters), "not_run": list(skipped)}
+    about |= {"verifier": verifier}
+
+    async def work() -> dict[str, Any]:
+        with RunWriter(folder, images_root=root, about=about) as writer:
+            writer.funnel.marginal = all_evidence
+            if verifier is None:
+                await _judge(given, None, how, writer)
+                return writer.funnel.to_dict()
+            model, asking = open_spec(verifier, connections=concurrency), Asking(concurrency)
+            with SqliteStore(folder / "store.sqlite") as store:
+                async with engine_on(model, store, asking, total=None) as (engine, meter):
+                    await _judge(given, engine, how, writer)
+            return {**writer.funnel.to_dict(), "asks": counted(meter.progress, {})}
+
+    report = run_async(work) | {"not_run": list(skipped)}
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    from parrot.cli.tables import print_funnel
+
+    print_funnel(report, examples=examples)
+    if skipped:
+        print(f"not run, since they need a --verifier: {', '.join(skipped)}")
+    print(f"run: {folder}")
+
+
+async def _judge(
+    outcomes: Iterator[PairOutcome], engine: Engine | None, how: Filtering, writer: RunWriter
+) -> None:
+    async def streamed() -> AsyncIterator[PairOutcome]:
+        for outcome in outcomes:
+            yield outcome
+
+    try:
+        async for outcome in filtered(streamed(), engine, how):
+            writer.add(outcome)
+    except RunStopped as stopped:
+        writer.finish(f"stopped: {stopped}")
+        raise
+
+
+def _default_out(rationales: Path, source: str) -> Path:
+    if source == "run":
+        return rationales / "filtered"
+    return rationales.parent / (rationales.name.partition(".jsonl")[0] + ".filtered")
+
+
+def _given(rationales: Path, source: str) -> tuple[Iterator[PairOutcome], Path, dict[str, Any]]:
+    if source == "genai-bench-answers":
+        return _answers(rationales), rationales.parent, {"pairs": str(rationales)}
+    if source != "run":
+        raise UnknownNameError("source", source, ("run", "genai-bench-answers"))
+    folder = RunFolder(rationales)
+    about = {k: v for k, v in folder.about.items() if k not in ("schema", "status", "images_root")}
+    return _with_siblings(folder.outcomes()), folder.images_root, about
+
+
+def _with_siblings(outcomes: Iterator[PairOutcome]) -> Iterator[PairOutcome]:
+    for outcome in outcomes:
+        again = with_siblings(tuple(f.candidate for f in outcome.fates))
+        yield PairOutcome(outcome.pair, tuple(Fate(c) for c in again))
+
+
+def _answers(path: Path) -> Iterator[PairOutcome]:
+    from parrot.adapters.datasets.genai_answers import read_answers
+
+    for answer in read_answers(path):
+        pair = answer.as_pair()
+        read = read_choice(answer.response)
+        body = Comparison((), summary=answer.response)
+        made = Provenance(answer.judge, "genai-bench", anchored=False, raw=answer.response)
+        choice = read.value.label if read.value else None
+        rationale = Rationale(pair.id, body, made, read.problems, choice)
+        candidate = Candidate(pair, rubric_for(pair.request), rationale)
+        yield PairOutcome(pair, (Fate(candidate),))
+
+

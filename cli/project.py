@@ -1,0 +1,89 @@
+"""`parrot project`: from kept comparisons to critiques of single images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parrot.adapters.runs import RunFolder, RunWriter
+from parrot.adapters.store import SqliteStore
+from parrot.cli import options
+from parrot.cli.choices import chosen_prompt
+from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
+from parrot.core.asks import Sampling
+from parrot.core.errors import RunStopped
+from parrot.core.outcomes import PairOutcome
+from parrot.core.pipelines.projecting import Projecting, project as phase_two_b
+
+
+def project(
+    run: Annotated[Path, typer.Argument(help="A run folder of rationalize or filter.")],
+    *,
+    teacher: Annotated[str, typer.Option(help="Model that writes the critiques (kind:target).")],
+    out: Annotated[Path | None, typer.Option(help="Folder; RUN/projected unless given.")] = None,
+    verifier: options.Verifier = None,
+    per_pair: Annotated[int, typer.Option(min=1, help="Comparisons of a pair to project.")] = 1,
+    check_wishes: Annotated[
+        bool, typer.Option(help="Ask a model whether refined requests keep every wish.")
+    ] = True,
+    reply_format: options.FormatName = "markup",
+    layout: options.LayoutName = "prefix-first",
+    wording: options.WordingFile = None,
+    temperature: options.Temperature = 0.7,
+    max_tokens: options.ReplyTokens = 2048,
+    seed: options.Seed = None,
+    concurrency: options.Concurrency = 64,
+    max_failures: options.MaxFailures = 0.5,
+    tag: Annotated[str | None, typer.Option(help="Tells servers of one model name apart.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Has a model judge each image of a kept pair alone, with a better request, and filters that."""
+    folder, target = RunFolder(run), out or run / "projected"
+    how = Projecting(
+        chosen_prompt(layout, reply_format, wording),
+        Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+        per_pair,
+        ask_wishes=check_wishes,
+    )
+    model = open_spec(teacher, connections=concurrency, tag=tag)
+    checker = open_spec(verifier, connections=concurrency) if verifier else None
+    if checker is not None and checker.id == model.id:
+        checker = None
+    about = {k: v for k, v in folder.about.items() if k in ("version", "pairs", "rubric")}
+    about |= {"command": "project", "teacher": model.id, "prompt": how.prompt.id}
+    about |= {"verifier": checker.id if checker else model.id}
+    asking = Asking(concurrency, max_failures=max_failures)
+
+    async def given() -> AsyncIterator[PairOutcome]:
+        for outcome in folder.outcomes():
+            yield outcome
+
+    async def work() -> dict[str, Any]:
+        with SqliteStore(target / "store.sqlite") as store, RunWriter(
+            target, images_root=folder.images_root, about=about
+        ) as writer:
+            async with engine_on(model, store, asking, total=None) as (engine, meter):
+                second = engine.beside(checker) if checker else None
+                try:
+                    async for outcome in phase_two_b(given(), engine, how, verifier=second):
+                        writer.add(outcome)
+                except RunStopped as stopped:
+                    writer.finish(f"stopped: {stopped}")
+                    raise
+                finally:
+                    if checker is not None:
+                        await checker.aclose()
+            return {**writer.funnel.to_dict(), "asks": counted(meter.progress, {})}
+
+    report = run_async(work)
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    from parrot.cli.tables import print_funnel
+
+    print_funnel(report, title="Projection")
+    print(f"run: {target}")

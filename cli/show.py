@@ -1,0 +1,77 @@
+"""`parrot show`: look at pairs, critiques and the reasons why they stayed or fell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parrot.adapters.runs import RunFolder
+from parrot.cli import options
+from parrot.core.errors import ConfigError
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    *,
+    kept: Annotated[bool, typer.Option("--kept", help="Kept rationales (the default).")] = False,
+    dropped: Annotated[
+        str | None, typer.Option("--dropped", help="What this filter dropped; `any` for all.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="What failed, and why.")] = False,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
+    as_json: options.AsJson = False,
+) -> None:
+    """Prints records of a run: the pair, the critique, the reason."""
+    if sum((kept, dropped is not None, failed)) > 1:
+        raise ConfigError("choose one of --kept, --dropped and --failed")
+    chosen = list(islice(_records(RunFolder(run), dropped, failed=failed), n))
+    for record in chosen:
+        if as_json:
+            print(json.dumps(record, ensure_ascii=False))
+        else:
+            print("\n".join(_lines(record)) + "\n")
+    if not chosen:
+        typer.echo("nothing of that kind in this run", err=True)
+
+
+def _records(
+    folder: RunFolder, dropped: str | None, *, failed: bool
+) -> Iterator[Mapping[str, Any]]:
+    if failed:
+        yield from (r for _, r in folder.records("failed.jsonl"))
+    elif dropped is not None:
+        for _, record in folder.records("dropped.jsonl"):
+            if dropped in ("any", record.get("_dropped", {}).get("filter")):
+                yield record
+    else:
+        yield from (r for _, r in folder.records())
+
+
+def _lines(record: Mapping[str, Any]) -> Iterator[str]:
+    if "body" not in record:
+        place = " ".join(str(record[k]) for k in ("order", "sample") if k in record)
+        yield f"{record['pair_id']} {place}: {record['kind']} at {record['stage']}: {record['detail']}"
+        return
+    pair, body = record.get("pair") or {}, record["body"]
+    yield f"== {record['id']}  (teacher {record['provenance']['teacher']})"
+    yield f"request: {pair.get('prompt', '?')}"
+    yield f"image A: {pair.get('image_a', '?')}   image B: {pair.get('image_b', '?')}"
+    yield f"label: {pair.get('label', '?')}   order shown: {record['provenance']['order']}"
+    for finding in body["findings"]:
+        scores = [finding[k] for k in ("score", "score_a", "score_b", "winner") if k in finding]
+        yield f"- {finding['dimension']}: {' / '.join(map(str, scores))}"
+        yield f"  {finding['justification']}"
+    if body["summary"]:
+        yield f"summary: {body['summary']}"
+    if body.get("refinement"):
+        yield f"refined request: {body['refinement']['request']}"
+    if record.get("choice"):
+        yield f"choice: {record['choice']}"
+    if "_dropped" in record:
+        fell = record["_dropped"]
+        yield f"DROPPED by {fell['filter']}: {fell['reason']}: {fell['detail']}"
