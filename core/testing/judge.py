@@ -136,6 +136,7 @@ def _wishes(request: ChatRequest, noise: Random) -> Answer:
 
 
 KINDS: dict[str, Speaker] = {
+    "the image you judge is called": _critique,
     "Say which image the evaluation finds better": _predict,
     "say which image people would prefer": _predict,
     "numbered list of statements": _claims,
