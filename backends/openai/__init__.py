@@ -33,6 +33,7 @@ def open_model(
     schema: bool = True,
     images: bool = True,
     seed: bool = True,
+    stream: bool = True,
     token_limit: str | None = None,
     omit: Sequence[str] = (),
     extra_body: Mapping[str, Any] | None = None,
@@ -42,9 +43,10 @@ def open_model(
     Without a URL it is OPENAI_BASE_URL, else OpenAI's own. tag: enters the id, to tell servers of
     one model name apart. connections: asks at once. timeout: seconds without a byte from the
     server. logprobs, schema, images, seed: what the server can do; a schema it cannot take is not
-    sent. token_limit: `max_tokens` or `max_completion_tokens`; the latter for OpenAI's own host by
-    default. omit: sampling fields that the server refuses. extra_body: fields added to each
-    request; they and omit enter the id. Raises ConfigError where target or key make no sense.
+    sent. stream: whether a reply may be left when its last score is out. token_limit:
+    `max_tokens` or `max_completion_tokens`, by default the latter for OpenAI's own host alone.
+    omit: sampling fields that the server refuses. extra_body: fields added to each request; they
+    and omit enter the id. Raises ConfigError where target or key make no sense.
     """
     at = endpoint(target, os.environ)
     limit = token_limit or ("max_completion_tokens" if at.official else "max_tokens")
@@ -55,6 +57,7 @@ def open_model(
         at,
         wire,
         Limits(connections=connections, read_s=timeout),
+        stream,
     )
 
 

@@ -18,8 +18,9 @@ from attrs import define, field, frozen
 from parrot.backends.images import data_url
 from parrot.backends.openai.endpoint import NO_KEY, Endpoint
 from parrot.backends.openai.failures import mapped, told
+from parrot.backends.openai.streaming import heard_out, streamed
 from parrot.backends.openai.wire import Body, Wire, body_of, refuse_unable, reply_of
-from parrot.core.asks import Ask, Reply
+from parrot.core.asks import Ask, Reply, Until
 from parrot.core.errors import ConfigError
 from parrot.core.interfaces import Profile
 from parrot.core.values import Image
@@ -46,6 +47,7 @@ class OpenAIModel:
     endpoint: Endpoint
     wire: Wire
     limits: Limits = Limits()
+    stream: bool = True
     _client: openai.AsyncOpenAI | None = field(default=None, init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
 
@@ -53,11 +55,27 @@ class OpenAIModel:
         """One reply from one request. Raises ModelError, or ImageError for an image of the ask."""
         refuse_unable(ask, self.profile)
         body = await self._body(ask)
+        if self.stream and ask.until is Until.SCORES and ask.last_score:
+            return await self._until_scores(body, ask.last_score)
         with mapped(self.endpoint.key, self.endpoint.key_variable):
             answer = await self._opened().post(_PATH, cast_to=object, body=body)
             if isinstance(answer, Mapping) and not answer.get("choices") and answer.get("error"):
                 raise told(answer["error"])
         return reply_of(answer)
+
+    async def _until_scores(self, body: Body, last_score: str) -> Reply:
+        said = streamed(body, official=self.endpoint.official)
+        with mapped(self.endpoint.key, self.endpoint.key_variable):
+            events = await self._opened().post(
+                _PATH,
+                cast_to=object,
+                body=said,
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+            # Closing the stream early is what tells the server to stop generating.
+            async with events:
+                return await heard_out(events, last_score)
 
     async def aclose(self) -> None:
         """Closes the connections; a second call does nothing."""

@@ -20,10 +20,9 @@ from parrot.core.testing.chat import (
     Answer,
     ChatRequest,
     Raw,
-    chunk,
+    chunks,
     completion,
     error_body,
-    tokens,
     usage_of,
 )
 from parrot.core.testing.faults import Fault, Faults
@@ -219,14 +218,13 @@ class App:
         writer: asyncio.StreamWriter,
     ) -> bool:
         writer.write(_STREAMED)
-        for token in tokens(answer.text):
-            writer.write(_framed(chunk(request, {"content": token})))
+        for event in chunks(request, answer, usage):
+            writer.write(_framed(event))
             await writer.drain()
             if self.behaviour.token_s:
                 await asyncio.sleep(self.behaviour.token_s)
             self.counts.tokens_sent += 1
-        last = chunk(request, {}, answer.finish, usage=usage) + b"data: [DONE]\n\n"
-        writer.write(_framed(last) + _framed(b""))
+        writer.write(_framed(b""))
         await writer.drain()
         return True
 

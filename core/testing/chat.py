@@ -113,10 +113,27 @@ def completion(request: ChatRequest, answer: Answer, usage: Json) -> bytes:
     ).encode()
 
 
-def chunk(request: ChatRequest, delta: Json, finish: str | None = None, **fields: Any) -> bytes:
-    """One server-sent event of a streamed completion."""
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    data = _head(request, "chat.completion.chunk") | {"choices": [choice]} | fields
+def chunks(request: ChatRequest, answer: Answer, usage: Json) -> Iterator[bytes]:
+    """The events of a streamed completion, one a token and a last one that ends it."""
+    counted = bool((request.body.get("stream_options") or {}).get("continuous_usage_stats"))
+    listed = _logprobs(request, answer)
+    for index, token in enumerate(tokens(answer.text)):
+        so_far = usage | {"completion_tokens": index + 1} if counted else None
+        said = {"content": [listed["content"][index]]} if listed else None
+        yield _chunk(request, {"content": token}, logprobs=said, usage=so_far)
+    yield _chunk(request, {}, answer.finish, usage=usage) + b"data: [DONE]\n\n"
+
+
+def _chunk(
+    request: ChatRequest,
+    delta: Json,
+    finish: str | None = None,
+    *,
+    logprobs: Json | None = None,
+    usage: Json | None = None,
+) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
+    data = _head(request, "chat.completion.chunk") | {"choices": [choice], "usage": usage}
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
@@ -144,7 +161,7 @@ def usage_of(
 ) -> Json:
     """Tokens, four characters each; `cached` where the system text was seen before."""
     images = sum(1 for _ in _urls(request.body))
-    prompt = len(request.text) // 4 + images * image_tokens
+    prompt = 1 + len(request.text) // 4 + images * image_tokens
     completion_tokens = len(tokens(answer.text))
     return {
         "prompt_tokens": prompt,
