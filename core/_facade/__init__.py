@@ -1,1 +1,84 @@
-"""PARROT: reward models for image generation that explain before they score."""
+"""PARROT: reward models for image generation that explain before they score.
+
+Names are loaded when they are first used, so that `import parrot` stays small.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parrot.adapters.datasets.reading import check_pairs as check_pairs
+    from parrot.adapters.datasets.reading import read_pairs as read_pairs
+    from parrot.adapters.store import SqliteStore as SqliteStore
+    from parrot.core.asks import Ask as Ask
+    from parrot.core.asks import Failed as Failed
+    from parrot.core.asks import Reply as Reply
+    from parrot.core.asks import Sampling as Sampling
+    from parrot.core.candidates import Candidate as Candidate
+    from parrot.core.candidates import Drop as Drop
+    from parrot.core.candidates import Keep as Keep
+    from parrot.core.candidates import Rationale as Rationale
+    from parrot.core.candidates import Undecided as Undecided
+    from parrot.core.critiques import Comparison as Comparison
+    from parrot.core.critiques import Critique as Critique
+    from parrot.core.engine import Engine as Engine
+    from parrot.core.engine import MemoryStore as MemoryStore
+    from parrot.core.errors import ParrotError as ParrotError
+    from parrot.core.filters import FILTERS as FILTERS
+    from parrot.core.formats import JSON as JSON
+    from parrot.core.formats import MARKUP as MARKUP
+    from parrot.core.formats import Form as Form
+    from parrot.core.funnel import Funnel as Funnel
+    from parrot.core.interfaces import ChatModel as ChatModel
+    from parrot.core.interfaces import Profile as Profile
+    from parrot.core.pipelines.filtering import Filtering as Filtering
+    from parrot.core.pipelines.filtering import filtered as filtered
+    from parrot.core.pipelines.projecting import Projecting as Projecting
+    from parrot.core.pipelines.projecting import project as project
+    from parrot.core.pipelines.rationalizing import Rationalizing as Rationalizing
+    from parrot.core.pipelines.rationalizing import rationalize as rationalize
+    from parrot.core.prompts.judging import Prompt as Prompt
+    from parrot.core.registry import open_model as open_model
+    from parrot.core.rubric import IMAGE_EDIT as IMAGE_EDIT
+    from parrot.core.rubric import TEXT_TO_IMAGE as TEXT_TO_IMAGE
+    from parrot.core.rubric import Dimension as Dimension
+    from parrot.core.rubric import Rubric as Rubric
+    from parrot.core.values import Image as Image
+    from parrot.core.values import Label as Label
+    from parrot.core.values import PreferencePair as PreferencePair
+    from parrot.core.values import Request as Request
+
+_WHERE = {
+    "parrot.adapters.datasets.reading": ("check_pairs", "read_pairs"),
+    "parrot.adapters.store": ("SqliteStore",),
+    "parrot.core.asks": ("Ask", "Failed", "Reply", "Sampling"),
+    "parrot.core.candidates": ("Candidate", "Drop", "Keep", "Rationale", "Undecided"),
+    "parrot.core.critiques": ("Comparison", "Critique"),
+    "parrot.core.engine": ("Engine", "MemoryStore"),
+    "parrot.core.errors": ("ParrotError",),
+    "parrot.core.filters": ("FILTERS",),
+    "parrot.core.formats": ("JSON", "MARKUP", "Form"),
+    "parrot.core.funnel": ("Funnel",),
+    "parrot.core.interfaces": ("ChatModel", "Profile"),
+    "parrot.core.pipelines.filtering": ("Filtering", "filtered"),
+    "parrot.core.pipelines.projecting": ("Projecting", "project"),
+    "parrot.core.pipelines.rationalizing": ("Rationalizing", "rationalize"),
+    "parrot.core.prompts.judging": ("Prompt",),
+    "parrot.core.registry": ("open_model",),
+    "parrot.core.rubric": ("IMAGE_EDIT", "TEXT_TO_IMAGE", "Dimension", "Rubric"),
+    "parrot.core.values": ("Image", "Label", "PreferencePair", "Request"),
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'parrot' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
