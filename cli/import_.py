@@ -24,6 +24,7 @@ def import_(
             help="A JSONL, JSON or Parquet file, a folder of them, or a Hugging Face dataset.",
         ),
     ],
+    *,
     out: Annotated[Path, typer.Option(help="Folder for pairs.jsonl and images/.")],
     schema: Annotated[
         str, typer.Option("--from", help="A dataset by name: hpdv3, mmrb2, genai-bench, ...")

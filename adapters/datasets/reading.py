@@ -33,7 +33,7 @@ class Checked:
 
 
 def read_pairs(
-    path: str | Path, *, schema: str = "plain", images_root: str | Path | None = None
+    path: str | Path, *, schema: str | Schema = "plain", images_root: str | Path | None = None
 ) -> Iterator[PreferencePair | Unloadable]:
     """The pairs of a file (or a folder of shards) in its order, one at a time.
 
@@ -42,28 +42,28 @@ def read_pairs(
     Raises RecordError, naming file and line, for a record that is broken, lacks a field, has an
     unknown label, repeats an id or whose path leaves its folder, and for a file without records.
     """
-    found = schema_named(schema)
+    found = _known(schema)
     return _pairs(found.records(placed_rows(path)), found, _root(path, images_root), str(path))
 
 
 def pairs_in(
     rows: Iterable[Mapping[str, Any]],
     *,
-    schema: str = "plain",
+    schema: str | Schema = "plain",
     images_root: str | Path = ".",
     name: str = "rows",
 ) -> Iterator[PreferencePair | Unloadable]:
     """As `read_pairs`, of rows that are already in memory or stream from elsewhere."""
-    found = schema_named(schema)
+    found = _known(schema)
     placed = ((Place(name, n + 1, n), row) for n, row in enumerate(rows))
     return _pairs(found.records(placed), found, Path(images_root), name)
 
 
 def check_pairs(
-    path: str | Path, *, schema: str = "plain", images_root: str | Path | None = None
+    path: str | Path, *, schema: str | Schema = "plain", images_root: str | Path | None = None
 ) -> Checked:
     """Reads every record and opens no image. Raises RecordError as `read_pairs` would."""
-    found = schema_named(schema)
+    found = _known(schema)
     root = _root(path, images_root)
     counts: Counter[str] = Counter()
     labels: Counter[str] = Counter()
@@ -79,6 +79,10 @@ def check_pairs(
     return Checked(
         counts["pairs"], counts["unloadable"], counts["no_train"], dict(labels), dict(sources)
     )
+
+
+def _known(schema: str | Schema) -> Schema:
+    return schema if isinstance(schema, Schema) else schema_named(schema)
 
 
 def _root(path: str | Path, images_root: str | Path | None) -> Path:
