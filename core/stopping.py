@@ -34,7 +34,7 @@ def end_of_scores(text: str, last_score: str) -> int | None:
     outside an unfinished thinking block. A form quoted with no numbers in it has no scores.
     """
     start = text.rfind("</think>") + 1
-    if not start and "<think" in text:
+    if not start and text.lstrip().startswith("<think"):
         return None
     for judgement in _JUDGEMENT.finditer(text, start):
         start = judgement.end()
