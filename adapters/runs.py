@@ -160,7 +160,9 @@ class RunFolder:
         if self.about.get("schema", 1) > RUN_SCHEMA:
             raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
         if not (folder / "rationales.jsonl").exists():
-            raise ConfigError(f"{folder} has no rationales.jsonl: its run has not ended; run it again")
+            raise ConfigError(
+                f"{folder} has no rationales.jsonl: its run has not ended; run it again"
+            )
 
     @property
     def images_root(self) -> Path:
@@ -189,7 +191,9 @@ class RunFolder:
                 try:
                     yield number, json.loads(line)
                 except ValueError as error:
-                    raise RecordError(f"broken JSON: {error}", file=str(place), line=number) from None
+                    raise RecordError(
+                        f"broken JSON: {error}", file=str(place), line=number
+                    ) from None
 
     def stored(self, name: str = "rationales.jsonl") -> Iterator[StoredRationale]:
         """The rationales of a file."""

@@ -112,9 +112,7 @@ class SqliteStore:
 
     def have(self, keys: Collection[Key], /) -> set[Key]:
         """Those of the keys under which a reply is stored."""
-        return {
-            bytes(key) for (key,) in self._select("key", keys, " and outcome = 'reply'")
-        }
+        return {bytes(key) for (key,) in self._select("key", keys, " and outcome = 'reply'")}
 
     def get(self, keys: Collection[Key], /) -> Mapping[Key, Record]:
         """The stored records of those keys that have one."""
@@ -139,9 +137,7 @@ class SqliteStore:
             if old is None or supersedes(record, old):
                 best[record.key] = record
         there = self.get(best)
-        rows = [
-            _row(r) for k, r in best.items() if k not in there or supersedes(r, there[k])
-        ]
+        rows = [_row(r) for k, r in best.items() if k not in there or supersedes(r, there[k])]
         with self._guard, _explained(self.path):
             self._db.execute("begin immediate")
             try:
@@ -172,7 +168,10 @@ def _locked(path: Path) -> sqlite3.Connection:
     # An exclusive transaction on a file beside the store: released by the system however the
     # process ends, and it does not keep readers of the store out.
     lock = sqlite3.connect(
-        path.with_name(path.name + ".lock"), timeout=0.2, isolation_level=None, check_same_thread=False
+        path.with_name(path.name + ".lock"),
+        timeout=0.2,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         lock.execute("begin exclusive")
@@ -203,7 +202,11 @@ def _row(record: Record) -> tuple[Any, ...]:
     if isinstance(outcome, Reply):
         usage = outcome.usage
         logprobs = outcome.logprobs
-        said = None if logprobs is None else json.dumps([[t.token, t.logprob, t.top] for t in logprobs])
+        said = (
+            None
+            if logprobs is None
+            else json.dumps([[t.token, t.logprob, t.top] for t in logprobs])
+        )
         text = outcome.text.encode("utf-8", "replace").decode()
         head = ("reply", text, outcome.finish.value, said, None)
         tokens = (usage.prompt, usage.cached, usage.completion)

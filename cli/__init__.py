@@ -12,9 +12,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from parrot.core.errors import ConfigError, ParrotError, RunStopped
@@ -39,24 +38,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class _Commands(TyperGroup):
     """Loads a command's module when that command is called; `--help` loads none."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
             return None
-        target, line = COMMANDS[name]
+        target, line = COMMANDS[cmd_name]
         if ctx.resilient_parsing or _only_helps():
-            return click.Command(name, help=line, short_help=line)
+            return TyperCommand(cmd_name, help=line, short_help=line)
         module, _, attribute = target.partition(":")
-        return _as_command(name, getattr(import_module(module), attribute), line)
+        return _as_command(cmd_name, getattr(import_module(module), attribute), line)
 
 
 def _only_helps() -> bool:
     return sys.argv[1:] in ([], ["--help"], ["-h"])
 
 
-def _as_command(name: str, found: Any, line: str) -> click.Command:
+def _as_command(name: str, found: Any, line: str) -> Any:
     if isinstance(found, typer.Typer):
         command = get_command(found)
     else:

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from parrot.core.candidates import Filter, filter_name
+from parrot.core.candidates import Filter, Order, filter_name
 from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.filters import FILTERS, filter_named
 from parrot.core.formats import format_named
 from parrot.core.pipelines.rationalizing import BOTH_ORDERS
-from parrot.core.candidates import Order
 from parrot.core.prompts.judging import Layout, Prompt
 from parrot.core.prompts.wording import OURS, Wording, wording_from_dict
 

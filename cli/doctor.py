@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import sqlite3
-import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
@@ -85,8 +84,6 @@ def _key_names() -> set[str]:
 
 def _problems() -> list[str]:
     found: list[str] = []
-    if sys.version_info < (3, 11):
-        found.append("Python 3.11 or later is needed")
     if tuple(int(n) for n in sqlite3.sqlite_version.split(".")) < (3, 37, 0):
         found.append(f"SQLite {sqlite3.sqlite_version} is too old: strict tables need 3.37")
     for one, other in CONFLICTS:
@@ -94,7 +91,9 @@ def _problems() -> list[str]:
             found.append(f"{one} and {other} break each other: uninstall one of them")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            sqlite3.connect(Path(folder) / "probe.sqlite").execute("pragma journal_mode=wal").close()
+            sqlite3.connect(Path(folder) / "probe.sqlite").execute(
+                "pragma journal_mode=wal"
+            ).close()
     except (OSError, sqlite3.Error) as error:
         found.append(f"the temporary folder cannot hold a store: {error}")
     return found

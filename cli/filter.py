@@ -122,5 +122,3 @@ def _answers(path: Path) -> Iterator[PairOutcome]:
         rationale = Rationale(pair.id, body, made, read.problems, choice)
         candidate = Candidate(pair, rubric_for(pair.request), rationale)
         yield PairOutcome(pair, (Fate(candidate),))
-
-

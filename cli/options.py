@@ -37,6 +37,4 @@ WordingFile = Annotated[Path | None, typer.Option("--wording", help="JSON file o
 Filters = Annotated[
     str, typer.Option("--filters", help="Names with commas, or a set: default, paper, free, all.")
 ]
-Verifier = Annotated[
-    str | None, typer.Option(help="Model that gathers evidence (kind:target).")
-]
+Verifier = Annotated[str | None, typer.Option(help="Model that gathers evidence (kind:target).")]

@@ -17,7 +17,8 @@ from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
 from parrot.core.asks import Sampling
 from parrot.core.errors import RunStopped
 from parrot.core.outcomes import PairOutcome
-from parrot.core.pipelines.projecting import Projecting, project as phase_two_b
+from parrot.core.pipelines.projecting import Projecting
+from parrot.core.pipelines.projecting import project as phase_two_b
 
 
 def project(
@@ -63,9 +64,10 @@ def project(
             yield outcome
 
     async def work() -> dict[str, Any]:
-        with SqliteStore(target / "store.sqlite") as store, RunWriter(
-            target, images_root=folder.images_root, about=about
-        ) as writer:
+        with (
+            SqliteStore(target / "store.sqlite") as store,
+            RunWriter(target, images_root=folder.images_root, about=about) as writer,
+        ):
             async with engine_on(model, store, asking, total=None) as (engine, meter):
                 second = engine.beside(checker) if checker else None
                 try:

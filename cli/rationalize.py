@@ -22,7 +22,8 @@ from parrot.core.gatherers import gatherers
 from parrot.core.keys import answers, key_of
 from parrot.core.outcomes import End
 from parrot.core.pipelines.filtering import Filtering, filtered
-from parrot.core.pipelines.rationalizing import Rationalizing, asks_for, rationalize as phase_one
+from parrot.core.pipelines.rationalizing import Rationalizing, asks_for
+from parrot.core.pipelines.rationalizing import rationalize as phase_one
 from parrot.core.plan import Plan
 from parrot.core.rubric import rubric_to_dict
 from parrot.core.select import SELECTS
@@ -103,8 +104,16 @@ def rationalize(
         _plan(source, how, model.id, out, price_in, price_out)
         return
     asking = Asking(
-        concurrency, rpm, tpm, max_asks, max_spent, max_cost, max_seconds, max_failures,
-        price_in, price_out,
+        concurrency,
+        rpm,
+        tpm,
+        max_asks,
+        max_spent,
+        max_cost,
+        max_seconds,
+        max_failures,
+        price_in,
+        price_out,
     )
     checker = open_spec(verifier, connections=concurrency) if verifier else None
     if checker is not None and checker.id == model.id:
@@ -132,9 +141,10 @@ def rationalize(
     total = min(checked.pairs, limit or checked.pairs) * samples * len(how.orders)
 
     async def work() -> dict[str, Any]:
-        with SqliteStore(out / "store.sqlite") as store, RunWriter(
-            out, images_root=root, about=about
-        ) as writer:
+        with (
+            SqliteStore(out / "store.sqlite") as store,
+            RunWriter(out, images_root=root, about=about) as writer,
+        ):
             writer.funnel.marginal = all_evidence
             async with engine_on(model, store, asking, total=total) as (engine, meter):
                 second: Engine = engine.beside(checker) if checker else engine
@@ -164,10 +174,19 @@ def _version() -> str:
 
 
 def _plan(
-    source: Any, how: Rationalizing, model: str, out: Path, price_in: float | None, price_out: float | None
+    source: Any,
+    how: Rationalizing,
+    model: str,
+    out: Path,
+    price_in: float | None,
+    price_out: float | None,
 ) -> None:
     plan = Plan()
-    store = SqliteStore(out / "store.sqlite", read_only=True) if (out / "store.sqlite").exists() else None
+    store = (
+        SqliteStore(out / "store.sqlite", read_only=True)
+        if (out / "store.sqlite").exists()
+        else None
+    )
     for pair in source:
         if isinstance(pair, Unloadable):
             plan.unloadable += 1
@@ -177,7 +196,11 @@ def _plan(
         if store is not None:
             keys = [key_of(a, model) for a in asks]
             there = store.get(keys)
-            fresh = [a for a, k in zip(asks, keys, strict=True) if k not in there or not answers(there[k], a)]
+            fresh = [
+                a
+                for a, k in zip(asks, keys, strict=True)
+                if k not in there or not answers(there[k], a)
+            ]
             plan.stored += len(asks) - len(fresh)
             asks = tuple(fresh)
         plan.add(asks, completion=600)
@@ -197,6 +220,7 @@ def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
     failed = report["pairs"][End.FAILED.value]
     if failed:
         typer.echo(
-            f"{failed} of {report['pairs']['in']} pairs failed; see {out / 'failed.jsonl'}", err=True
+            f"{failed} of {report['pairs']['in']} pairs failed; see {out / 'failed.jsonl'}",
+            err=True,
         )
         raise typer.Exit(1)

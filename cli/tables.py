@@ -36,8 +36,10 @@ def print_funnel(funnel: Mapping[str, Any], *, title: str = "Funnel", examples: 
         numbers = (str(stage[n]) for n in ("came", "kept", "dropped", "undecided"))
         table.add_row(stage["name"], *numbers, _counts(stage["reasons"]))
     out.print(table)
-    rates = "marginal: each filter saw every rationale" if funnel["marginal"] else (
-        "conditional: each filter saw what the ones above it kept"
+    rates = (
+        "marginal: each filter saw every rationale"
+        if funnel["marginal"]
+        else ("conditional: each filter saw what the ones above it kept")
     )
     out.print(f"  ({rates})", style="dim")
     for stage in funnel["filters"]:

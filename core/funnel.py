@@ -81,7 +81,10 @@ class Funnel:
             "schema": 1,
             "marginal": self.marginal,
             "pairs": {"in": self.pairs.total(), **{e: self.pairs[e] for e in ends}},
-            "rationales": {"asked": self.rationales.total(), **{e: self.rationales[e] for e in ends}},
+            "rationales": {
+                "asked": self.rationales.total(),
+                **{e: self.rationales[e] for e in ends},
+            },
             "lost": dict(sorted(self.lost.items())),
             "filters": [
                 {

@@ -30,9 +30,7 @@ class Plan:
         for ask in asks:
             self.asks += 1
             self.images += len(ask.images)
-            self.characters += sum(
-                len(p) for t in ask.turns for p in t.parts if isinstance(p, str)
-            )
+            self.characters += sum(len(p) for t in ask.turns for p in t.parts if isinstance(p, str))
             self.completion += completion
 
     @property

@@ -105,9 +105,9 @@ class Rubric:
     dimensions: tuple[Dimension, ...] = field(validator=validators.min_len(1))
     scale: Scale = Scale()
 
-    @dimensions.validator
-    def _unique(self, _: object, value: tuple[Dimension, ...]) -> None:
-        for names in ([d.key for d in value], [d.heading.casefold() for d in value]):
+    def __attrs_post_init__(self) -> None:
+        judged = self.dimensions
+        for names in ([d.key for d in judged], [d.heading.casefold() for d in judged]):
             if len(set(names)) != len(names):
                 raise ConfigError(f"rubric {self.name!r} has two dimensions of one name")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import field, frozen, validators
 
-from parrot.core.candidates import Candidate
+from parrot.core.candidates import Candidate, Select
 from parrot.core.errors import UnknownNameError
 from parrot.core.evidence import Prediction
 
@@ -54,7 +54,7 @@ class BestOf:
         return found.probabilities.get(candidate.pair.label, 0.0)
 
 
-SELECTS = {
+SELECTS: dict[str, Select] = {
     "all": keep_all,
     "dedupe": dedupe,
     "one-per-order": one_per_order,
@@ -63,7 +63,7 @@ SELECTS = {
 }
 
 
-def select_named(name: str) -> object:
+def select_named(name: str) -> Select:
     """A shipped choice by its name. Raises UnknownNameError."""
     if name not in SELECTS:
         raise UnknownNameError("select", name, SELECTS)

@@ -95,10 +95,10 @@ class PreferencePair:
     licence: str | None = None
     may_train: bool = True
 
-    @both.validator
-    def _only_of_ties(self, _: object, value: Both | None) -> None:
-        if value is not None and self.label is not Label.TIE:
-            raise ValueError(f"both={value.value} needs the label TIE, not {self.label.value}")
+    def __attrs_post_init__(self) -> None:
+        if self.both is not None and self.label is not Label.TIE:
+            said = f"both={self.both.value} needs the label TIE, not {self.label.value}"
+            raise ValueError(said)
 
     def mirrored(self) -> PreferencePair:
         """The same pair with A and B in each other's place."""

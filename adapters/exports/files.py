@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -77,7 +76,7 @@ def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     with fresh.open("w", encoding="utf-8", newline="\n") as lines:
         for row in rows:
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def write_card(

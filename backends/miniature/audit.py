@@ -13,7 +13,7 @@ from attrs import define, frozen
 from parrot.backends.miniature.comparing import Trace
 from parrot.backends.miniature.pairs import PairTruth, Task, stream
 from parrot.backends.miniature.teacher import MiniatureTeacher
-from parrot.core.candidates import Candidate, Keep, Verdict
+from parrot.core.candidates import Candidate, Keep, Order, Verdict
 from parrot.core.critiques import Comparison
 from parrot.core.engine import Engine
 from parrot.core.filters import FILTERS
@@ -49,7 +49,7 @@ class Kept:
     decided: int = 0
     agree: int = 0
 
-    def add(self, trace: Trace, agrees: bool | None) -> None:
+    def add(self, trace: Trace, *, agrees: bool | None) -> None:
         """Counts one rationale; `agrees` None where the truth is a tie."""
         self.kept += 1
         self.leaked += trace.leaked is not None
@@ -82,7 +82,7 @@ class Audit:
 async def audit(level: str, n: int, *, seed: int = 0, task: Task = "both") -> Audit:
     """What each filter keeps of the rationales of `n` fresh pairs at one level of error."""
     teacher, how = MiniatureTeacher(level), Rationalizing()
-    truths: dict[str, tuple[PairTruth, dict[object, Trace]]] = {}
+    truths: dict[str, tuple[PairTruth, dict[tuple[Order, int], Trace]]] = {}
 
     def pairs() -> Iterator[PreferencePair]:
         for pair, truth in stream(n, seed=seed, task=task):
@@ -106,7 +106,7 @@ def _count(rows: tuple[Kept, ...], fate: Fate, trace: Trace, truth: PairTruth) -
     agrees = _agrees(fate.candidate, truth.true_label)
     for row in rows:
         if all(_keeps(fate.verdicts.get(name)) for name in SETS[row.filters]):
-            row.add(trace, agrees)
+            row.add(trace, agrees=agrees)
 
 
 def _keeps(verdict: Verdict | None) -> bool:

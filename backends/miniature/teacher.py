@@ -28,7 +28,7 @@ from parrot.core.errors import UnknownNameError
 from parrot.core.formats import JSON, MARKUP, Form
 from parrot.core.interfaces import Profile
 from parrot.core.keys import key_of
-from parrot.core.prompts import checking, fences, judging, projecting
+from parrot.core.prompts import checking, fences, judging
 from parrot.core.rubric import IMAGE_EDIT, TEXT_TO_IMAGE, Rubric
 from parrot.core.values import Image, Label, Request
 
@@ -102,7 +102,9 @@ class MiniatureTeacher:
     def trace(self, ask: Ask) -> Trace:
         """The truth about the comparison that this ask gets; empty for other kinds of ask."""
         said = heard(ask)
-        return self._compare(ask, said)[1] if "Image B" in said.images and _judges(said) else Trace()
+        return (
+            self._compare(ask, said)[1] if "Image B" in said.images and _judges(said) else Trace()
+        )
 
     def _answer(self, ask: Ask) -> tuple[str, tuple[TokenLogprob, ...] | None]:
         said = heard(ask)
@@ -122,7 +124,9 @@ class MiniatureTeacher:
         written = (JSON if ask.schema else MARKUP).write(comparison, _rubric(said))
         if trace.garbled:
             head, _, tail = written.rpartition("4" if ask.schema else "## Score B:")
-            return head + tail if ask.schema else head + "## Winner:" + tail.partition("## Winner:")[2]
+            return (
+                head + tail if ask.schema else head + "## Winner:" + tail.partition("## Winner:")[2]
+            )
         return written
 
     def _scene(self, said: Heard) -> Scene | None:
@@ -136,7 +140,10 @@ class MiniatureTeacher:
         hint = _HINT.search(said.text)
         label = None if hint is None else Label(hint[1].upper())
         rubric = _rubric(said)
-        drawings = (self._eyes.look(said.images["Image A"]), self._eyes.look(said.images["Image B"]))
+        drawings = (
+            self._eyes.look(said.images["Image A"]),
+            self._eyes.look(said.images["Image B"]),
+        )
         chance = Chance("compare", key_of(ask, self.id).hex())
         return compared(
             drawings,
@@ -175,7 +182,9 @@ class MiniatureTeacher:
         things = things_in(wish)
         if len(things) > 1 and chance.hit(self.rates.lose):
             wish = wish.replace(phrase(things[-1]), "something", 1)
-        refined = Refinement("Say plainly that every object must be whole.", f"{wish}, with every object whole")
+        refined = Refinement(
+            "Say plainly that every object must be whole.", f"{wish}, with every object whole"
+        )
         critique = Critique(tuple(findings), "The request names what should be seen.", "", refined)
         return (JSON if ask.schema else MARKUP).write(critique, rubric)
 
@@ -185,7 +194,10 @@ class MiniatureTeacher:
         if "Image B" in said.images:
             applicable = _applicable(_rubric(said), said)
             brief, source = self._brief(said), self._scene(said)
-            seen = [worth(brief, self._eyes.look(said.images[n]), applicable, source) for n in ("Image A", "Image B")]
+            seen = [
+                worth(brief, self._eyes.look(said.images[n]), applicable, source)
+                for n in ("Image A", "Image B")
+            ]
             margin = 0.7 * balance(*seen) + 0.3 * margin
         return _spoken(margin)
 
@@ -260,5 +272,7 @@ def open_model(target: str) -> MiniatureTeacher:
     """`teacher` (medium), `teacher-low`, `teacher-medium` or `teacher-high`."""
     name, _, level = target.partition("-")
     if name != "teacher":
-        raise UnknownNameError("miniature model", target, ("teacher", *(f"teacher-{v}" for v in LEVELS)))
+        raise UnknownNameError(
+            "miniature model", target, ("teacher", *(f"teacher-{v}" for v in LEVELS))
+        )
     return MiniatureTeacher(level or DEFAULT)

@@ -69,13 +69,13 @@ _PATTERNS = (
     r"|anatomy|subject|silhouette|skull|heart|touch|like|presence|shape|model|character|element))",
     rf"\b(?:crowd|panel|majority|public|audience|voters?|respondents?|participants?|people|humans?)"
     rf"(?:'s|’s|s'|s’)\s+(?:\w+\s+)?{_LIKED}\b",
-    rf"\b(?:favou?red|preferred|winning|losing)\s+(?:status|rank|position|side)\b",
+    r"\b(?:favou?red|preferred|winning|losing)\s+(?:status|rank|position|side)\b",
     # A record of the preference speaks.
     r"\b(?:the|this|that|your|their|its|stated|known)\s+(?:\w+\s+)?preferences?\b",
     r"\bpreferences?\s+(?:for\s+\S+\s+)?(?:that\s+)?(?:(?:i|we)\s+)?(?:was|were|is|are|have\s+been|has"
     rf"\s+been)?\s*(?:{_GIVEN}|shown|told)\b",
     r"\bannotated\s+(?:as|answer|label|winner|better|preference|choice)\b",
-    rf"\b(?:from|by|with|given|per|in)\s+the\s+(?:label|hint|annotation|tag)\b(?!\s+(?:on|of|and|is"
+    r"\b(?:from|by|with|given|per|in)\s+the\s+(?:label|hint|annotation|tag)\b(?!\s+(?:on|of|and|is"
     r"|text|reading|design|itself|in\s+the\s+(?:image|picture)))",
     r"\b(?:marked|listed|tagged|flagged|labell?ed|designated|declared|named|given|recorded)\s+as\s+"
     r"(?:the\s+)?(?:winner|better|best|preferred|favou?rite|superior|favou?red|loser|worse)\b",
@@ -111,11 +111,11 @@ _PATTERNS = (
     r"|sample|output)\b",
     r"\bin\s+(?:the|this|that)\s+(?:study|survey|poll|vote|experiment|comparison\s+study)\b",
     r"\bresult\s+was\s+(?:\w+\s+)?a\s+(?:win|loss)\b",
-    rf"\b(?:according\s+to|in\s+(?:line|keeping|agreement|accordance)\s+with|consistent\s+with"
-    rf"|match(?:es|ing)?|align(?:s|ed)?\s+with|agree(?:s|ing)?\s+with|reflect(?:s|ing)?|explain(?:s|ing)?"
-    rf"|support(?:s|ing)?|justif(?:y|ies|ying)|confirm(?:s|ing)?|contradict(?:s|ing)?|square[sd]?\s+with"
-    rf"|respect(?:s|ing)?|account(?:s|ing)?\s+for|in\s+view\s+of|in\s+light\s+of|despite|contrary\s+to)"
-    rf"\s+(?:the|this|that|your|their)\s+(?:\w+\s+)?(?:preferences?|labels?|votes?|annotations?|hint"
+    r"\b(?:according\s+to|in\s+(?:line|keeping|agreement|accordance)\s+with|consistent\s+with"
+    r"|match(?:es|ing)?|align(?:s|ed)?\s+with|agree(?:s|ing)?\s+with|reflect(?:s|ing)?|explain(?:s|ing)?"
+    r"|support(?:s|ing)?|justif(?:y|ies|ying)|confirm(?:s|ing)?|contradict(?:s|ing)?|square[sd]?\s+with"
+    r"|respect(?:s|ing)?|account(?:s|ing)?\s+for|in\s+view\s+of|in\s+light\s+of|despite|contrary\s+to)"
+    r"\s+(?:the|this|that|your|their)\s+(?:\w+\s+)?(?:preferences?|labels?|votes?|annotations?|hint"
     r"|outcome|verdict|winner)\b",
     r"\b(?:what|which)\s+(?:was|is|has\s+been)\s+(?:indicated|stated|given|told|provided)\b",
     # The writer was told.

@@ -11,7 +11,7 @@ from attrs import field, frozen, validators
 from parrot.core.candidates import Candidate, Drop, Keep, Undecided, Verdict
 from parrot.core.critiques import Critique
 from parrot.core.evidence import Wishes
-from parrot.core.filters.verdicts import KEEP, _UNREAD, evidence_of, texts_of
+from parrot.core.filters.verdicts import _UNREAD, KEEP, evidence_of, texts_of
 from parrot.core.values import Label
 
 _OTHER = re.compile(

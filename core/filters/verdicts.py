@@ -148,9 +148,7 @@ class Predictive:
     """
 
     strength: Strength = Strength.TEXT
-    min_probability: float = field(
-        default=0.0, validator=[validators.ge(0.0), validators.le(1.0)]
-    )
+    min_probability: float = field(default=0.0, validator=[validators.ge(0.0), validators.le(1.0)])
 
     @property
     def name(self) -> str:

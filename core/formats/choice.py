@@ -53,4 +53,8 @@ def read_choice(text: str) -> Reading[Choice | None]:
 
 def write_choice(choice: Choice) -> str:
     """The choice as it closes a reply."""
-    return next(f"[[{name.title() if '=' in name else name}]]" for name, c in _CHOICES.items() if c == choice)
+    return next(
+        f"[[{name.title() if '=' in name else name}]]"
+        for name, c in _CHOICES.items()
+        if c == choice
+    )

@@ -20,6 +20,8 @@ class Form(StrEnum):
 class ReplyFormat(Protocol):
     """How critiques and comparisons stand in a reply. Pure; takes its names from the rubric."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def name(self) -> str: ...
 

@@ -124,7 +124,9 @@ class JsonReply:
         if data is None:
             code = ProblemCode.NOT_JSON if text.strip() else ProblemCode.EMPTY
             lost = (Problem(code, "no JSON object in the reply"),)
-            empty: Reading[Any] = Reading(Critique(()) if form is Form.POINTWISE else Comparison(()), lost)
+            empty: Reading[Any] = Reading(
+                Critique(()) if form is Form.POINTWISE else Comparison(()), lost
+            )
             return empty
         problems: list[Problem] = []
         analysis, summary = (_text(data.get(n)) for n in ("analysis", "summary"))

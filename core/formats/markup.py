@@ -102,7 +102,10 @@ class _Sections:
 
 def _taken_apart(text: str, rubric: Rubric) -> _Sections:
     finder, names = _finder(rubric)
-    found = [(m, *names[" ".join(m["name"].replace("_", " ").split()).casefold()]) for m in finder.finditer(text)]
+    found = [
+        (m, *names[" ".join(m["name"].replace("_", " ").split()).casefold()])
+        for m in finder.finditer(text)
+    ]
     found = [f for f in found if _is_heading(*f)]
     starts = [i for i, (_, kind, part) in enumerate(found) if (kind, part) == ("top", "judgement")]
     first = starts[-1] if starts else 0
@@ -190,7 +193,7 @@ class Markup:
         found = {f.dimension: f for f in value.findings}
         unknown = set(found) - set(rubric.keys)
         if unknown:
-            raise Unwritable(f"rubric {rubric.name!r} has no dimension {sorted(unknown)[0]!r}")
+            raise Unwritable(f"rubric {rubric.name!r} has no dimension {min(unknown)!r}")
         lines = [f"# {ANALYSIS}:", _escaped(value.analysis, rubric), "", f"# {JUDGEMENT}:"]
         for number, dimension in enumerate(rubric.dimensions, start=1):
             finding = found.get(dimension.key)
@@ -237,7 +240,11 @@ class Markup:
         """What the reply says. Never raises and invents no score; every lack is a problem."""
         if not text.strip():
             lost = (Problem(ProblemCode.EMPTY, "the reply is empty"),)
-            return Reading(Critique(()), lost) if form is Form.POINTWISE else Reading(Comparison(()), lost)
+            return (
+                Reading(Critique(()), lost)
+                if form is Form.POINTWISE
+                else Reading(Comparison(()), lost)
+            )
         sections = _taken_apart(unwrapped(text), rubric)
         problems: list[Problem] = []
         texts = sections.texts
@@ -327,9 +334,7 @@ def _pair_finding(
     return wrong or PairFinding(dimension.key, _reason_of(fields), score_a, score_b, winner)
 
 
-def contradiction(
-    score_a: Score, score_b: Score, winner: Label | NotApplicable
-) -> Unread | None:
+def contradiction(score_a: Score, score_b: Score, winner: Label | NotApplicable) -> Unread | None:
     """Why two scores and a winner cannot stand together; a tied score may have a winner."""
     absent = [s is NA for s in (score_a, score_b)]
     if any(absent) != all(absent):
@@ -353,7 +358,9 @@ def _escaped(text: str, rubric: Rubric) -> str:
     finder, _ = _finder(rubric)
     lines = text.split("\n")
     return "\n".join(
-        "\\" + line if line.startswith("\\") or finder.match(line) or (i and line.startswith("```")) else line
+        "\\" + line
+        if line.startswith("\\") or finder.match(line) or (i and line.startswith("```"))
+        else line
         for i, line in enumerate(lines)
     )
 
@@ -361,10 +368,10 @@ def _escaped(text: str, rubric: Rubric) -> str:
 def _same(read: Critique | Comparison, value: Critique | Comparison, rubric: Rubric) -> bool:
     """Whether what was read is what was written; texts are carried without space around them."""
     order = {key: n for n, key in enumerate(rubric.keys)}
-    findings = tuple(
-        evolve(f, justification=f.justification.strip())
-        for f in sorted(value.findings, key=lambda f: order[f.dimension])
-    )
+    carried: list[Finding | PairFinding] = [
+        evolve(f, justification=f.justification.strip()) for f in value.findings
+    ]
+    findings = tuple(sorted(carried, key=lambda f: order[f.dimension]))
     again = getattr(value, "refinement", None)
     if again is not None:
         again = Refinement(again.comments.strip(), again.request.strip())

@@ -25,16 +25,16 @@ class Unread:
 
 
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_NARROW |= {ord(a): ord(b) for a, b in zip("−‐‑–—〜「」【】“”‘’　", "-----~[][]\"\"'' ", strict=True)}
+_NARROW |= {
+    ord(a): ord(b) for a, b in zip("−‐‑–—〜「」【】“”‘’　", "-----~[][]\"\"'' ", strict=True)
+}
 _DECORATION = " *_`\"'[](){}$"
 _BULLET = re.compile(r"[-•·] ")
 _NUMBER = r"(?:[0-9]{1,400}(?:\.[0-9]{1,400})?|\.[0-9]{1,400})"
 _HEAD = re.compile(rf"[+-]?{_NUMBER}(?![0-9A-Za-z%+°½¼¾⅓⅔])(?!\.[0-9])")
 _ANY_NUMBER = re.compile(rf"(?<![0-9.]){_NUMBER}")
 _OUT_OF = re.compile(rf"(?:/|\bout of\b|\bof\b) ?[\[(*_]{{0,3}}({_NUMBER})(?![0-9])", re.IGNORECASE)
-_SPAN = re.compile(
-    rf"(?<![0-9.])({_NUMBER}) ?(?:-|\bto\b) ?({_NUMBER})(?![0-9])", re.IGNORECASE
-)
+_SPAN = re.compile(rf"(?<![0-9.])({_NUMBER}) ?(?:-|\bto\b) ?({_NUMBER})(?![0-9])", re.IGNORECASE)
 _RANGE = re.compile(
     r"[ )\]*_]*(?:-+|~|\.{2,}|…|(?:to|through|until)\b)[ (\[*_]*\.?[0-9]", re.IGNORECASE
 )

@@ -21,8 +21,13 @@ _CLAUSE = re.compile(
     r",?\s+(?:while|whereas|but|although|though|however,?)\s+(?=[^,]*\b(?:image|picture|candidate)\s+[AB]\b)",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"\b(?:the\s+)?(?:image|picture|candidate)\s+([AB])(?:'s|’s)?(?![\w-])", re.IGNORECASE)
-_BOTH = re.compile(r"\b(?:both|neither|each)\b(?:\s+(?:of\s+the\s+)?(?:images|pictures|candidates))?", re.IGNORECASE)
+_NAME = re.compile(
+    r"\b(?:the\s+)?(?:image|picture|candidate)\s+([AB])(?:'s|’s)?(?![\w-])", re.IGNORECASE
+)
+_BOTH = re.compile(
+    r"\b(?:both|neither|each)\b(?:\s+(?:of\s+the\s+)?(?:images|pictures|candidates))?",
+    re.IGNORECASE,
+)
 
 
 @frozen(slots=True)
@@ -106,4 +111,6 @@ def _by_side(candidate: Candidate) -> Iterator[tuple[Label, tuple[Claim, ...]]]:
 def _about_it(claim: Claim) -> str:
     # "Image A shows" becomes "this image shows"; a mention of the other image stays as it is, and
     # the model is told to say unsure where this image alone cannot tell.
-    return _NAME.sub(lambda m: "this image" if m[1].upper() == claim.side.value else m[0], claim.text)
+    return _NAME.sub(
+        lambda m: "this image" if m[1].upper() == claim.side.value else m[0], claim.text
+    )

@@ -18,7 +18,20 @@ _NEGATION = re.compile(
     r"\b(?:no|not|without|never|don't|do\s+not|nothing|none|except|avoid)\s+(\w+(?:\s+\w+)?)",
     re.IGNORECASE,
 )
-_WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
+_WORDS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
 _NUMBER = re.compile(rf"\b(\d+|{'|'.join(_WORDS)})\b", re.IGNORECASE)
 
 
@@ -50,13 +63,16 @@ def _last_word(text: str) -> str:
     return text.casefold().split()[-1]
 
 
+ASKING = Sampling(temperature=0.0, max_tokens=768)
+
+
 @frozen(slots=True)
 class CheckWishes:
     """Evidence for `KeepsWishes`. ask_model=False compares without a model and says `partial`."""
 
     ask_model: bool = True
     name: str = "wishes"
-    sampling: Sampling = Sampling(temperature=0.0, max_tokens=768)
+    sampling: Sampling = ASKING
 
     def asks(self, candidate: Candidate, /) -> Sequence[Ask]:
         refined = _refined(candidate)

@@ -98,9 +98,7 @@ async def _gathering(
     async def jobs() -> AsyncIterator[Job[tuple[PairOutcome, tuple[int, ...]]]]:
         async for outcome in outcomes:
             asks = [
-                tuple(gatherer.asks(f.candidate))
-                if how.all_evidence or f.end is End.KEPT
-                else None
+                tuple(gatherer.asks(f.candidate)) if how.all_evidence or f.end is End.KEPT else None
                 for f in outcome.fates
             ]
             counts = tuple(-1 if a is None else len(a) for a in asks)

@@ -23,7 +23,8 @@ _PREDICT_SIGHTED = (
 ONE_WORD = "Answer with one word only: A, B or Tie."
 
 _ANSWER = re.compile(
-    r"^\W*(?:answer\W+)?(?:the\s+)?(?:image\s+)?(a|b|tie|it'?s a tie|neither|equal)\b(?:\s+is\s+(?:preferred|better))?\W*$",
+    r"^\W*(?:answer\W+)?(?:the\s+)?(?:image\s+)?(a|b|tie|it'?s a tie|neither|equal)\b"
+    r"(?:\s+is\s+(?:preferred|better))?\W*$",
     re.IGNORECASE,
 )
 
@@ -31,7 +32,9 @@ _ANSWER = re.compile(
 def predict(request: Request, evaluation: str, *, sampling: Sampling) -> Ask:
     """Asks for the label from the evaluation alone (paper C.2: no images)."""
     parts: tuple[Part, ...] = (fenced("Request:", request.prompt), fenced(RATIONALE, evaluation))
-    return Ask((Turn("system", (f"{_PREDICT}\n{ONE_WORD}",)), Turn("user", (*parts, ONE_WORD))), sampling)
+    return Ask(
+        (Turn("system", (f"{_PREDICT}\n{ONE_WORD}",)), Turn("user", (*parts, ONE_WORD))), sampling
+    )
 
 
 def predict_sighted(pair: PreferencePair, evaluation: str, *, sampling: Sampling) -> Ask:
@@ -63,7 +66,9 @@ _CLAIM_FORM = "Answer one line a statement: its number, a colon, then yes, no or
 _CLAIM_LINE = re.compile(r"^\W*(\d{1,3})\W+(yes|no|unsure)\b", re.IGNORECASE | re.MULTILINE)
 
 
-def check_claims(request: Request, image: Image, claims: Sequence[str], *, sampling: Sampling) -> Ask:
+def check_claims(
+    request: Request, image: Image, claims: Sequence[str], *, sampling: Sampling
+) -> Ask:
     """Asks of one image whether each claim holds (for an edit, beside its sources)."""
     numbered = "\n".join(f"{n}. {' '.join(c.split())}" for n, c in enumerate(claims, start=1))
     parts = (*request_parts(request), *image_parts(Image=image), fenced(STATEMENTS, numbered))

@@ -53,7 +53,13 @@ class Prompt:
         return f"{self.layout.value}/{self.format.name}/{self.wording.digest}"
 
     def compare(
-        self, pair: PreferencePair, rubric: Rubric, *, anchored: bool, sampling: Sampling, sample: int = 0
+        self,
+        pair: PreferencePair,
+        rubric: Rubric,
+        *,
+        anchored: bool,
+        sampling: Sampling,
+        sample: int = 0,
     ) -> Ask:
         """Asks for a comparison of the pair's images; `anchored` shows the label."""
         images = image_parts(**{"Image A": pair.image_a, "Image B": pair.image_b})

@@ -245,10 +245,10 @@ def test_log_probabilities_come_back():
     assert reply(teacher).logprobs is None
 
 
-def critique(last="3.5"):
+def critique(words=200):
     return (
         "# Detailed Judgement\n1. Faith:\n## Justification: a\n## Score: 2\n"
-        f"2. Text Rendering:\n## Justification: b\n## Score: {last}\n# Summary: " + "word " * 200
+        f"2. Text Rendering:\n## Justification: b\n## Score: 3.5\n# Summary: {'word ' * words}"
     )
 
 
@@ -256,14 +256,25 @@ REWARD = ask(until=Until.SCORES, last_score="Text Rendering")
 
 
 def test_a_reward_ask_stops_when_the_last_score_is_out():
-    with LoopbackServer(lambda r: critique(), Behaviour(token_s=0.001)) as server:
-        got, again = replies(open_model(server.target()), REWARD, ask("next"))
-        assert got.text.endswith("## Score: 3.5\n")
-        assert got.finish is Finish.SCORES
-        assert got.usage.prompt > 0
-        assert 0 < got.usage.completion < 100
-        assert again.finish is Finish.END  # the client is usable after
-    assert server.counts.tokens_sent < 300 + 100
+    with LoopbackServer(lambda r: critique(2000), Behaviour(token_s=0.001)) as server:
+        model = open_model(server.target())
+
+        async def asked():
+            got = await model.reply(REWARD)
+            while server.counts.in_flight:  # the server ends as soon as it notices, or in 2 s
+                await asyncio.sleep(0.002)
+            sent = server.counts.tokens_sent
+            again = await model.reply(ask("next"))
+            await model.aclose()
+            return got, sent, again
+
+        got, sent, again = asyncio.run(asked())
+    assert got.text.endswith("## Score: 3.5\n")
+    assert got.finish is Finish.SCORES
+    assert got.usage.prompt > 0
+    assert 0 < got.usage.completion < 100
+    assert sent < 500  # the rest was never generated
+    assert again.finish is Finish.END
 
 
 def test_a_stream_without_a_last_score_is_heard_to_its_end():
