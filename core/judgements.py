@@ -88,10 +88,10 @@ class Judged:
     group: str | None = None
     group_size: int | None = field(default=None, validator=validators.optional(validators.ge(2)))
 
-    @both.validator
-    def _only_of_ties(self, _: object, value: Both | None) -> None:
-        if value is not None and self.label is not Label.TIE:
-            raise ValueError(f"both={value.value} needs the label TIE, not {self.label.value}")
+    def __attrs_post_init__(self) -> None:
+        if self.both is not None and self.label is not Label.TIE:
+            said = f"both={self.both.value} needs the label TIE, not {self.label.value}"
+            raise ValueError(said)
 
     @property
     def request(self) -> str:

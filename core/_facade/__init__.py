@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from parrot.adapters.datasets.columns import pairs_from as pairs_from
     from parrot.adapters.datasets.reading import check_pairs as check_pairs
     from parrot.adapters.datasets.reading import read_pairs as read_pairs
     from parrot.adapters.store import SqliteStore as SqliteStore
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from parrot.core.values import Request as Request
 
 _WHERE = {
+    "parrot.adapters.datasets.columns": ("pairs_from",),
     "parrot.adapters.datasets.reading": ("check_pairs", "read_pairs"),
     "parrot.adapters.store": ("SqliteStore",),
     "parrot.core.asks": ("Ask", "Failed", "Reply", "Sampling"),
@@ -70,8 +72,50 @@ _WHERE = {
     "parrot.core.rubric": ("IMAGE_EDIT", "TEXT_TO_IMAGE", "Dimension", "Rubric"),
     "parrot.core.values": ("Image", "Label", "PreferencePair", "Request"),
 }
+__all__ = [
+    "Ask",
+    "Candidate",
+    "ChatModel",
+    "Comparison",
+    "Critique",
+    "Dimension",
+    "Drop",
+    "Engine",
+    "FILTERS",
+    "Failed",
+    "Filtering",
+    "Form",
+    "Funnel",
+    "IMAGE_EDIT",
+    "Image",
+    "JSON",
+    "Keep",
+    "Label",
+    "MARKUP",
+    "MemoryStore",
+    "ParrotError",
+    "PreferencePair",
+    "Profile",
+    "Projecting",
+    "Prompt",
+    "Rationale",
+    "Rationalizing",
+    "Reply",
+    "Request",
+    "Rubric",
+    "Sampling",
+    "SqliteStore",
+    "TEXT_TO_IMAGE",
+    "Undecided",
+    "check_pairs",
+    "filtered",
+    "open_model",
+    "pairs_from",
+    "project",
+    "rationalize",
+    "read_pairs",
+]
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
-__all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
