@@ -261,7 +261,7 @@ def test_a_reward_ask_stops_when_the_last_score_is_out():
 
         async def asked():
             got = await model.reply(REWARD)
-            while server.counts.in_flight:  # the server ends as soon as it notices, or in 2 s
+            while server.counts.in_flight:  # noqa: ASYNC110 - it lives on another thread
                 await asyncio.sleep(0.002)
             sent = server.counts.tokens_sent
             again = await model.reply(ask("next"))

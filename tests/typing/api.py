@@ -1,0 +1,20 @@
+"""Never run: type checkers read it, so that the public types stay what users write against."""
+
+from collections.abc import AsyncIterator
+
+import parrot
+from parrot.core.outcomes import PairOutcome
+
+
+def keep_long(candidate: parrot.Candidate) -> parrot.Keep | parrot.Drop:
+    return parrot.Keep() if candidate.rationale.body.summary else parrot.Drop("short")
+
+
+async def kept(pairs: list[parrot.PreferencePair], engine: parrot.Engine) -> int:
+    stream: AsyncIterator[PairOutcome] = parrot.rationalize(pairs, engine, parrot.Rationalizing())
+    how = parrot.Filtering((keep_long, parrot.FILTERS["leak-free"]))
+    return sum([len(outcome.kept) async for outcome in parrot.filtered(stream, engine, how)])
+
+
+def model(spec: str) -> parrot.ChatModel:
+    return parrot.open_model(spec)
