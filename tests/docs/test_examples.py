@@ -26,13 +26,13 @@ def run(command, folder):
     return done
 
 
-@pytest.mark.parametrize("codes", blocks("python"))
+@pytest.mark.parametrize("codes", list(blocks("python")))
 def test_python_blocks_run(codes, tmp_path):
     for code in codes:
         run([sys.executable, "-W", "error", "-c", code], tmp_path)
 
 
-@pytest.mark.parametrize("scripts", blocks("sh"))
+@pytest.mark.parametrize("scripts", list(blocks("sh")))
 def test_commands_run(scripts, tmp_path):
     entry = "from parrot.cli import main; main()"
     for script in scripts:
