@@ -6,26 +6,14 @@ and the other streams by. Both near searches are exact: nothing above a threshol
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from itertools import pairwise
 
 from attrs import field, frozen
 
-from parrot.core.texts import likeness, normalised, shingles
-
-HASH_BITS = 128
-_DENSE = 96  # bits set in either of two unlike pictures full of edges
-
-
-@frozen(slots=True)
-class Look:
-    """An image as it is compared: digest, and perceptual hash of 128 bits (None of a flat one)."""
-
-    sha256: str
-    hash: int | None = None
+from parrot.core.looks import Look, NearLooks
+from parrot.core.texts import NearTexts, normalised
 
 
 @frozen(slots=True)
@@ -78,16 +66,15 @@ class OverlapIndex:
         self.size = 0
         self._requests: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._images: dict[str, set[str]] = defaultdict(set)
-        hashes: dict[int, set[str]] = defaultdict(set)
+        looks: dict[str, Look] = {}
         for pair in pairs:
             self.size += 1
             self._requests[_request(pair)].add(pair.id)
             for image in pair.images:
                 self._images[image.sha256].add(pair.id)
-                if image.hash is not None:
-                    hashes[image.hash].add(pair.id)
-        self._texts = None if near_text is None else _Texts(self._requests, near_text)
-        self._looks = None if near_image is None else _Looks(hashes, near_image)
+                looks[image.sha256] = image
+        self._texts = None if near_text is None else NearTexts(self._requests, near_text)
+        self._looks = None if near_image is None else NearLooks(tuple(looks.values()), near_image)
 
     def matches(self, other: Traits) -> Iterator[Match]:
         """Every indexed pair that the other overlaps with; what is the same is not also near."""
@@ -98,69 +85,15 @@ class OverlapIndex:
             for name in sorted(self._requests[found]):
                 yield Match(Kind.NEAR_REQUEST, name, other.id, value)
         for image in other.images:
-            same = self._images.get(image.sha256, set())
-            for name in sorted(same):
+            for name in sorted(self._images.get(image.sha256, ())):
                 yield Match(Kind.SAME_IMAGE, name, other.id)
-            near = self._looks.near(image.hash) if self._looks and image.hash is not None else ()
-            for names, value in near:
-                for name in sorted(names - same):
+            for look, value in self._looks.near(image) if self._looks else ():
+                for name in sorted(self._images[look.sha256]):
                     yield Match(Kind.NEAR_IMAGE, name, other.id, value)
 
 
 def _request(pair: Traits) -> tuple[str, ...]:
     return (*pair.sources, normalised(pair.prompt))
-
-
-class _Texts:
-    """Texts by the rarest of their shingles: two that are alike enough share one of those."""
-
-    def __init__(self, requests: Mapping[tuple[str, ...], object], least: float) -> None:
-        self._least = least
-        self._shingles = {request: shingles(request[-1]) for request in requests}
-        self._counts = Counter(s for found in self._shingles.values() for s in found)
-        self._by_shingle: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for request, found in self._shingles.items():
-            for shingle in self._rarest(found):
-                self._by_shingle[shingle].append(request)
-
-    def _rarest(self, found: frozenset[str]) -> list[str]:
-        ordered = sorted(found, key=lambda s: (self._counts[s], s))
-        return ordered[: len(found) - math.ceil(self._least * len(found) - 1e-9) + 1]
-
-    def near(self, request: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-        own = shingles(request[-1])
-        seen = {request}
-        for shingle in self._rarest(own):
-            for other in self._by_shingle.get(shingle, ()):
-                if other in seen or other[:-1] != request[:-1]:
-                    continue
-                seen.add(other)
-                value = likeness(own, self._shingles[other])
-                if value >= self._least:
-                    yield other, value
-
-
-class _Looks:
-    """Hashes by bands of their bits: with one band more than bits may differ, one band is equal."""
-
-    def __init__(self, hashes: Mapping[int, set[str]], most: int) -> None:
-        self._most, self._hashes = most, hashes
-        edges = [HASH_BITS * n // (most + 1) for n in range(most + 2)]
-        self._bands = [(low, (1 << (high - low)) - 1) for low, high in pairwise(edges)]
-        self._by_band: list[dict[int, list[int]]] = [defaultdict(list) for _ in self._bands]
-        for value in hashes:
-            for (low, mask), table in zip(self._bands, self._by_band, strict=True):
-                table[value >> low & mask].append(value)
-
-    def near(self, value: int) -> Iterator[tuple[set[str], float]]:
-        seen: set[int] = set()
-        for (low, mask), table in zip(self._bands, self._by_band, strict=True):
-            for other in table.get(value >> low & mask, ()):
-                differing = (value ^ other).bit_count()
-                dense = min(1.0, (value | other).bit_count() / _DENSE)
-                if other not in seen and differing <= self._most * dense:
-                    seen.add(other)
-                    yield self._hashes[other], 1 - differing / HASH_BITS
 
 
 @frozen(slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from attrs import frozen
 
@@ -28,44 +29,64 @@ class Written:
     file: Path
 
 
+class PairWriter:
+    """Writes pairs of one file in the order they come; a context manager.
+
+    The file takes its name on leaving without an error; otherwise nothing of it is left. Raises
+    ConfigError on entering where it exists already.
+    """
+
+    def __init__(self, out: Path, name: str = PAIRS) -> None:
+        self.out, self.file, self.count = out, out / name, 0
+        self._partial = out / f"{name}.partial"
+
+    def __enter__(self) -> Self:
+        if self.file.exists():
+            raise ConfigError(f"{self.file} exists already")
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._handle = self._partial.open("w", encoding="utf-8", newline="\n")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._handle.close()
+        if kind is None:
+            self._partial.replace(self.file)
+        else:
+            self._partial.unlink()
+
+    def add(self, pair: PreferencePair) -> None:
+        """Writes a pair; its images go beside the file. Raises ImageError."""
+        record = pair_to_record(pair, image_ref=lambda image: save_image(image, self.out))
+        self._handle.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self.count += 1
+
+
 def write_pairs(pairs: Iterable[PreferencePair | Unloadable], out: Path) -> Written:
     """Writes the pairs in their order; those without images go to `unloadable.jsonl`.
 
-    The file takes its name when all is written. The same pairs give the same bytes. Raises
-    ConfigError where `out` already has pairs, RecordError where no pair is left.
+    The same pairs give the same bytes. Raises ConfigError where `out` already has pairs,
+    RecordError where no pair is left.
     """
-    place = out / PAIRS
-    if place.exists():
-        raise ConfigError(f"{place} exists already")
-    out.mkdir(parents=True, exist_ok=True)
-    unfinished = out / f"{PAIRS}.partial"
-    try:
-        written, lost = _write(pairs, unfinished, out)
-        _write_lost(lost, out)
-        if not written:
-            raise RecordError(f"no pair could be loaded; {out / UNLOADABLE} says why")
-        unfinished.replace(place)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return Written(written, len(lost), place)
-
-
-def _write(
-    pairs: Iterable[PreferencePair | Unloadable], place: Path, out: Path
-) -> tuple[int, list[Unloadable]]:
-    count, lost = 0, []
-    with place.open("w", encoding="utf-8", newline="\n") as file:
+    with PairWriter(out) as writer:
+        lost = []
         for pair in pairs:
             if isinstance(pair, Unloadable):
                 lost.append(pair)
-                continue
-            record = pair_to_record(pair, image_ref=lambda image: save_image(image, out))
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            count += 1
-    return count, lost
+            else:
+                writer.add(pair)
+        write_unloadable(lost, out)
+        if not writer.count:
+            raise RecordError(f"no pair could be loaded; {out / UNLOADABLE} says why")
+    return Written(writer.count, len(lost), writer.file)
 
 
-def _write_lost(lost: Iterable[Unloadable], out: Path) -> None:
+def write_unloadable(lost: Iterable[Unloadable], out: Path) -> None:
+    """Writes what could not be loaded, and why; no file where all could."""
     lines = [json.dumps({"id": one.id, "reason": one.reason}, ensure_ascii=False) for one in lost]
     if lines:
         (out / UNLOADABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")

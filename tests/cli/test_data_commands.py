@@ -123,3 +123,90 @@ def test_import_says_in_one_line_what_is_wrong(folder, parrot, arguments, status
     assert (ended, told.count("\n")) == (status, 1)
     assert said in told
     assert not (folder / "out" / "pairs.jsonl").exists()
+
+
+def plain(n, **changes):
+    whole = {
+        "id": f"p{n}",
+        "prompt": f"thing number {n}",
+        "image_a": f"{n}a.png",
+        "image_b": f"{n}b.png",
+        "label": "A",
+    }
+    return whole | changes
+
+
+def plain_file(folder, count, name="pairs.jsonl", start=0, **changes):
+    for n in range(start, start + count):
+        (folder / f"{n}a.png").write_bytes(png(3 * n + 1))
+        (folder / f"{n}b.png").write_bytes(png(3 * n + 2))
+    return rows_file(folder, [plain(n, **changes) for n in range(start, start + count)], name)
+
+
+def test_split_gives_disjoint_parts_that_read_again(tmp_path, parrot):
+    file = plain_file(tmp_path, 40)
+    lines = file.read_text().splitlines()
+    lines[1] = json.dumps(plain(1, prompt="Thing number 0!"))  # shares a request with p0
+    lines[2] = json.dumps(plain(2, image_b="1b.png"))  # and an image with p1
+    file.write_text("\n".join(lines))
+    status, said, _ = parrot("split", file, "--out", tmp_path / "out", "--json", "--seed", 3)
+    done = json.loads(said)
+    assert (status, done["parts"], done["largest"]) == (0, {"train": 36, "test": 4}, 3)
+    parts = {n: list(read_pairs(tmp_path / "out" / f"{n}.jsonl")) for n in ("train", "test")}
+    assert {p.id for ps in parts.values() for p in ps} == {f"p{n}" for n in range(40)}
+    assert any({"p0", "p1", "p2"} <= {p.id for p in ps} for ps in parts.values())
+    status, said, _ = parrot(
+        "overlap", *(tmp_path / "out" / f"{n}.jsonl" for n in parts), "--exact"
+    )
+    assert (status, said.split("\n")[0]) == (
+        0, "0 of 4 EVAL pairs (0.0%) overlap with 36 TRAIN pairs",
+    )  # fmt: skip
+
+
+def test_split_is_the_same_every_time_and_counts_what_is_lost(tmp_path, parrot):
+    file = plain_file(tmp_path, 20)
+    (tmp_path / "7a.png").unlink()
+    for name in ("x", "y"):
+        status, said, _ = parrot("split", file, "--out", tmp_path / name)
+        assert (status, "1 could not be loaded" in said) == (0, True)
+    for name in ("train.jsonl", "test.jsonl", "unloadable.jsonl"):
+        assert (tmp_path / "x" / name).read_bytes() == (tmp_path / "y" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--shares", "train=0.9"], 2, "sum to 1"),
+        (["--shares", "train=0.5,dev=0.3,test=0.2"], 1, "too few"),
+    ],
+)
+def test_split_says_what_is_wrong(tmp_path, parrot, arguments, status, said):
+    file = plain_file(tmp_path, 2)
+    ended, _, told = parrot("split", file, "--out", tmp_path / "out", *arguments)
+    assert (ended, told.count("\n"), said in told) == (status, 1, True)
+    assert not list((tmp_path / "out").glob("*.jsonl"))
+
+
+def test_overlap_finds_the_same_and_the_near(tmp_path, parrot):
+    for name in ("train", "eval"):
+        (tmp_path / name).mkdir()
+    scene = Pillow.linear_gradient("L").convert("RGB")
+    scene.paste((200, 30, 60), (40, 60, 130, 190))
+    train = plain_file(tmp_path / "train", 5)
+    test = plain_file(tmp_path / "eval", 5, start=100)
+    scene.save(tmp_path / "train" / "3a.png")
+    scene.resize((120, 120)).save(tmp_path / "eval" / "103b.png", "JPEG", quality=60)
+    lines = test.read_text().replace("thing number 101", "THING: number 4")
+    test.write_text(lines)
+    (tmp_path / "eval" / "104a.png").write_bytes((tmp_path / "train" / "2b.png").read_bytes())
+    status, said, _ = parrot("overlap", train, test, "--json", "--near-text", "1")
+    report = json.loads(said)
+    assert status == 1
+    assert {(m["kind"], m["eval"], m["train"]) for m in report["matches"]} == {
+        ("same-request", "p101", "p4"),
+        ("same-image", "p104", "p2"),
+        ("near-image", "p103", "p3"),
+    }
+    assert (report["touched"], report["eval"], report["train"]) == (3, 5, 5)
+    status, said, _ = parrot("overlap", train, test, "--exact")
+    assert (status, "2 of 5 EVAL pairs" in said) == (1, True)
