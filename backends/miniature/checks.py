@@ -128,14 +128,16 @@ def _exact(item: Item) -> Want:
     return Want(item.shape, item.colour, item.letter, item.size, item.place)
 
 
-def _gone(old: Item, scene: Scene) -> Check:
+def _gone(edit: Edit, old: Item, scene: Scene) -> Check:
+    """Whether the old thing has left its place; what is removed must leave it empty."""
     left = scene.at(old.place)
     same = left is not None and (left.shape, left.colour, left.letter) == (
         old.shape,
         old.colour,
         old.letter,
     )
-    return Check(TEXT_FAITHFULNESS, Aspect.GONE, float(not same), _exact(old), left)
+    gone = left is None if edit.op is Op.REMOVE else not same
+    return Check(TEXT_FAITHFULNESS, Aspect.GONE, float(gone), _exact(old), left)
 
 
 def expected(edit: Edit, source: Scene) -> tuple[Want | None, Item | None]:
@@ -172,7 +174,7 @@ def _change_checks(edit: Edit, source: Scene, drawing: Drawing) -> tuple[list[Ch
             checks += [c for c in _of_want(want, found, drawing) if c.aspect is Aspect.PLACE]
         touched |= {want.place} if want.place else {found.place} if found else set()
     if old:
-        checks.append(_gone(old, scene))
+        checks.append(_gone(edit, old, scene))
     if edit.op is Op.BACKGROUND and edit.background:
         checks.append(_of_ground(TEXT_FAITHFULNESS, edit.background, scene))
     return checks, touched
