@@ -65,13 +65,12 @@ _PATTERNS = (
     rf"|other\s+|actual\s+)?{_PEOPLE}\b",
     r"\b(?:whoever|those\s+who|the\s+(?:person|people)\s+who)\s+(?:voted|label\w+|chose|picked|rated)",
     r"\b(?:real|actual)\s+people\s+(?:were\s+)?(?:asked|said|thought|saw|judged)",
-    r"\b(?:the|a|any)\s+human\b(?!\s+(?:figure|body|face|hand|hands|eye|eyes|skin|form|being|head|arm"
-    r"|anatomy|subject|silhouette|skull|heart|touch|like|presence|shape|model|character|element))",
     rf"\b(?:crowd|panel|majority|public|audience|voters?|respondents?|participants?|people|humans?)"
     rf"(?:'s|’s|s'|s’)\s+(?:\w+\s+)?{_LIKED}\b",
     r"\b(?:favou?red|preferred|winning|losing)\s+(?:status|rank|position|side)\b",
     # A record of the preference speaks.
-    r"\b(?:the|this|that|your|their|its|stated|known)\s+(?:\w+\s+)?preferences?\b",
+    r"\b(?:the|this|that|your|their|stated|known)\s+(?:(?!a?esthetic|visual|personal|style|my)\w+\s+)?"
+    r"preferences?\b",
     r"\bpreferences?\s+(?:for\s+\S+\s+)?(?:that\s+)?(?:(?:i|we)\s+)?(?:was|were|is|are|have\s+been|has"
     rf"\s+been)?\s*(?:{_GIVEN}|shown|told)\b",
     r"\bannotated\s+(?:as|answer|label|winner|better|preference|choice)\b",
@@ -89,7 +88,41 @@ _PATTERNS = (
     rf"\s+(?:\w+\s+){{0,4}}?(?:{_SIDE}|better|best|winner|preferred|positive)",
     r"\b(?:status|place|position|listed|marked|label)\s+in\s+the\s+(?:data|dataset|annotations?)\b",
     r"\bpreference\s+(?:data|information|signal|record|annotation|judge?ment|label)\b",
+    rf"\b(?:assessors?|testers?|selectors?|committee|those\s+polled|most\s+who|"
+    rf"most\s+(?:folks|people|viewers)|ordinary\s+(?:people|viewers)|someone\s+comparing|those\s+comparing"
+    rf"|those\s+who\s+(?:saw|compared|looked|judged)|people\s+doing\s+the|the\s+people\s+who"
+    rf"|whoever\s+was|humans\s+(?:evidently|apparently|clearly|seem))\b",
+    rf"\b(?:respondents|participants|voters|viewers|observers|public)\s+(?:\S+\s+){{0,4}}?"
+    rf"(?:must\s+have|seem|would\s+seem|evidently|apparently|took\s+to|responded|approv\w+|warmed"
+    rf"|weren't|were\s+not|ended\s+up|went\s+(?:for|with)|put\s+(?:image\s+)?[AB]\b|found\s+"
+    rf"(?:image\s+)?[AB]\b|didn't|did\s+not)",
+    rf"\b(?:tally|votes?|poll|ballots?)\b(?:\s+\S+){{0,3}}?\s+(?:fell|has|had|shows?|went|goes|put|count)\b",
+    rf"\b(?:won|wins)\s+(?:people|them|viewers|voters|everyone)\s+over\b",
+    rf"\b(?:cost\s+it|collected?|gathered?|earned|won|received|got)\s+(?:more\s+|the\s+)?(?:votes|approval"
+    rf"|thumbs[\s-]ups?|nod|vote)\b",
+    rf"\b(?:approval\s+rate|blind\s+test|warmer\s+welcome|better[\s-]liked|final\s+(?:pick|tally|vote))\b",
+    rf"\b(?:metadata|ticket|entry|row|record|file|field|marker|tag|label|dataset|database|key|sheet)\b"
+    rf"(?:\s+\S+){{0,5}}?\s+(?:names?|lists?|says|reads|points?|shows?|gives?|tells?|tell(?:ing)?\s+me|has|marks?|is)\s+"
+    rf"(?:\S+\s+)?{_SIDE}",
+    rf"\b(?:label|outcome|record)\s+(?:for|of|on)\s+(?:this|these|the)\s+(?:pair|comparison|two|file)\b",
+    rf"\b(?:reveal|repeat|mention|contradicts?|read)\w*\s+the\s+(?:label|hint|outcome)\b|\bthe\s+label\s+contradicts\b",
+    rf"\b(?:recorded|listed|logged|registered|stored)\s+as\b",
+    rf"\bas\s+label(?:l)?ed\b",
     # An outcome is given.
+    rf"\b(?:got|was|is|been|were|as)\s+(?:\w+\s+)?(?:picked|chosen|selected|favou?red)\b",
+    rf"\b(?:one\s+(?:that|which)\s+(?:was|is|got)|which\s+(?:one|image|of\s+\w+)\s+(?:was|is|got|ended))\s+"
+    rf"(?:\w+\s+)?(?:picked|chosen|selected|favou?red|preferred)\b",
+    rf"\b(?:the|this|final|known)\s+(?:pick|outcome|result)\b\s+(?:was|of|sits|makes|seems?|in\s+hand|i|that)\b",
+    rf"\bpuzzling\s+outcome|outcome\s+in\s+hand|pre-announced|in\s+hindsight|already\s+(?:know|knew)\b",
+    rf"\bhas\s+been\s+(?:declared|named|settled|closed)\b|\bcase\s+has\s+been\s+closed\b",
+    rf"\b(?:settled|decided)\s+already\b|\bknown\s+to\s+be\s+{_SIDE}",
+    rf"\bdidn't\s+get\s+(?:chosen|picked)|image\s+they\s+(?:selected|chose|picked)\b",
+    rf"\bthey\s+(?:ended\s+up\s+)?(?:choosing|chose|picked|selected|preferred|voted)\b",
+    rf"\b(?:scores?|rated?)\s+(?:assigned\s+)?(?:by\s+humans|higher\s+with)\b|\bhuman\s+taste\b",
+    rf"\b(?:side|answer|conclusion)\s+(?:i've|i\s+have|we've)\s+been\b|\bhaving\s+been\s+(?:given|told)\b",
+    rf"\b(?:starting|working)\s+(?:back(?:wards)?\s+)?from\s+the\s+(?:conclusion|answer|result)\b",
+    rf"\bmy\s+(?:instructions|explanation)\s+(?:name|say|has|have|must|need)\b|\bi\s+will\s+pretend\b",
+    rf"\brationali[sz]e\s+the\b|\bput\s+before\s+(?:people|viewers|an?\s+audience)\b|\bhad\s+i\s+not\s+known\b",
     rf"\b(?:the|this|that|with|a|our|my)\s+(?:\w+\s+)?{_GIVEN}\s+{_OUTCOME}\b",
     rf"\b{_OUTCOME}\s+(?:(?:that|which)\s+)?(?:(?:is|was|were|has\s+been|had\s+been)\s+)?(?:already\s+)?"
     rf"(?:{_GIVEN}|told|conveyed|communicated)\b(?!\s+(?:colou?r|size|number))",
@@ -98,8 +131,9 @@ _PATTERNS = (
     r"\bbetter\s+(?:image|one|edit|sample|of\s+the\s+(?:pair|two))\s+(?:has\s+been|was|is)\s+"
     rf"(?:{_GIVEN}|already|named)\b",
     r"\bto\s+be\s+(?:regarded|treated|taken|seen|considered)\s+as\s+the\s+(?:better|best|winner)",
-    rf"\b(?:task|prompt|instructions?|question)\s+(?:itself\s+)?(?:presuppos|assum|mak|requir|tell"
-    rf"|says?|state)\w*\s+(?:\w+\s+){{0,6}}?(?:better|best|winner|preferred|favou?red|{_SIDE})",
+    rf"\b(?:task|instructions?|question)\s+(?:itself\s+)?(?:presuppos|assum|mak|tell|nam|favou?r|point)"
+    rf"\w*\s+(?:\w+\s+){{0,6}}?(?:better|best|winner|preferred|favou?red|{_SIDE})",
+    rf"\binstructions?\s+to\s+(?:favou?r|prefer|choose|pick)\b",
     r"\b(?:information|details?|note|knowledge)\s+(?:that\s+)?(?:(?:we|i)\s+)?(?:was|were|is|are)?\s*"
     r"(?:supplied|provided|given|received|attached)\b",
     rf"\b(?:{_SIDE})\s+(?:\w+\s+){{0,2}}?(?:was|has\s+been|had\s+been|ended\s+up|came\s+out)\s+(?:as\s+"
@@ -129,15 +163,32 @@ _PATTERNS = (
     rf"(?:\w+\s+)?{_TOLD}\b",
     rf"\b(?:i|we)\s+(?:must|should|have\s+to|need\s+to)\s+(?:\w+\s+)?{_WHY}\b",
     r"\b(?:model|judge|evaluator)\s+is\s+(?:asked|told|expected|required)\s+to\b",
-    r"\bas\s+(?:instructed|told|directed|informed|revealed|disclosed|indicated\s+(?:above|earlier))\b",
+    r"\bas\s+(?:told|informed|revealed|disclosed)\b|\bas\s+instructed,?\s+(?:i|we|image\s+[AB]|[AB]\b)",
     r"\b(?:i|we)\s+(?:already\s+)?(?:know|knew)\s+(?:\w+\s+){0,3}?(?:which|winner|outcome|answer"
     r"|preferred|won)\b",
     r"\banswer\s+(?:that\s+)?(?:i|we)\s+(?:am|'m|’m|are|was|were)\b",
 )
 _LEAK = re.compile("|".join(f"(?:{p})" for p in _PATTERNS), re.IGNORECASE)
+# Every pattern needs one of these; a sentence without any is passed over without the patterns.
+_CUES = tuple(
+    "annotat rater grader label crowd evaluator test human people person user voter vote voting"
+    " reviewer judge participant respondent viewer observer panel majority public whoever those"
+    " hint ground answer prefer outcome verdict result given told known know settled establish"
+    " instruct inform expect suppos require must should need chosen chose choos pick"
+    " select favou favor record listed marked tagged flagged designat declar winner winning data"
+    " tag ticket entry metadata marker row file field sheet key study survey poll experiment"
+    " committee assessor tester selector someone most ordinary tally ballot approval nod thumbs"
+    " blind welcome liked final conclusion side starting working instructions explanation pretend"
+    " rationali hindsight announced reveal disclos indicat stated provided suppl dictat aware"
+    " decid case they scored taste presuppos task question regarded treated taken considered"
+    " information knowledge win loss according consistent line match align agree reflect explain"
+    " support justif confirm contradict square respect account view light despite contrary being"
+    " answer i'm we're note detail status position place".split()
+)
 _QUOTED = re.compile(
     r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|‘[^’\n]{1,200}’|(?<!\w)'[^'\n]{1,200}'(?!\w)"
 )
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def find_leak(text: str) -> str | None:
@@ -145,5 +196,10 @@ def find_leak(text: str) -> str | None:
 
     Quotations are passed over: what the request wants written in the image is not the judge's word.
     """
-    found = _LEAK.search(_QUOTED.sub('""', text))
-    return found[0] if found else None
+    for sentence in _SENTENCE.split(_QUOTED.sub('""', text)):
+        lowered = sentence.lower()
+        if any(cue in lowered for cue in _CUES):
+            found = _LEAK.search(sentence)
+            if found:
+                return found[0]
+    return None

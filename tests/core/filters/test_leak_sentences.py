@@ -24,14 +24,14 @@ def test_there_are_two_hundred_of_each():
 
 def test_precision_and_recall_stay_where_they_are_documented():
     precision, recall = precision_and_recall(ROWS)
-    assert precision >= 0.97
-    assert recall >= 0.80
+    assert precision >= 0.95
+    assert recall >= 0.83
 
 
 def test_the_half_that_was_never_looked_at():
     precision, recall = precision_and_recall(ROWS[200:])
     assert precision >= 0.94
-    assert recall >= 0.65
+    assert recall >= 0.71
 
 
 def test_no_filter_knows_a_phrase_of_the_miniature():
