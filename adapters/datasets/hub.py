@@ -20,16 +20,17 @@ def hub_rows(name: str, *, config: str | None = None, split: str | None = None) 
     """
     try:
         import datasets  # type: ignore[import-untyped,unused-ignore]
+        from datasets.exceptions import DatasetsError
     except ImportError as error:
         raise MissingExtraError("reading from the Hub", "data") from error
     try:
         found = datasets.load_dataset(name, config, split=split, streaming=True)
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except (ValueError, OSError, DatasetsError) as error:
         first = str(error).strip().split("\n", maxsplit=1)[0]
         raise ConfigError(f"hub:{name} cannot be loaded: {first}") from None
     if isinstance(found, Mapping):
         if len(found) > 1:
-            raise ConfigError(f"hub:{name} has splits: {', '.join(found)}; name one")
+            raise ConfigError(f"hub:{name} has splits: {', '.join(map(str, found))}; name one")
         found = next(iter(found.values()))
     return undecoded(found)
 
@@ -38,9 +39,9 @@ def images_root_of(name: str) -> Path:
     """The folder that the loader's own image paths lie in."""
     if Path(name).is_dir():
         return Path(name).resolve()
-    import datasets
+    from datasets import config
 
-    return Path(datasets.config.HF_CACHE_HOME).expanduser()
+    return Path(config.HF_CACHE_HOME).expanduser()
 
 
 def undecoded(dataset: Rows) -> Iterator[Mapping[str, Any]]:

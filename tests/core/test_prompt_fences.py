@@ -14,7 +14,16 @@ HOSTILE = st.one_of(
     st.text(),
     st.lists(
         st.sampled_from(
-            ["=====", "======", "<image>", "{label}", "# Detailed Judgement", HINT + "B", "Request:", "\n"]
+            [
+                "=====",
+                "======",
+                "<image>",
+                "{label}",
+                "# Detailed Judgement",
+                HINT + "B",
+                "Request:",
+                "\n",
+            ]
         )
     ).map("\n".join),
 )
@@ -32,7 +41,9 @@ def pair(prompt):
 @given(HOSTILE)
 def test_images_and_parts_do_not_depend_on_what_the_request_says(prompt):
     for layout in Layout:
-        ask = Prompt(layout).compare(pair(prompt), TEXT_TO_IMAGE, anchored=True, sampling=Sampling())
+        ask = Prompt(layout).compare(
+            pair(prompt), TEXT_TO_IMAGE, anchored=True, sampling=Sampling()
+        )
         assert ask.images == (A, B)
         assert fenced("Request:", prompt) in ask.turns[-1].parts
         assert ask.turns[-1].parts[-1] == HINT + "A"
@@ -41,7 +52,8 @@ def test_images_and_parts_do_not_depend_on_what_the_request_says(prompt):
 def test_what_asks_of_one_rubric_share_stands_first_and_equal():
     prompt = Prompt()
     asks = [
-        prompt.compare(pair(p), TEXT_TO_IMAGE, anchored=True, sampling=Sampling()) for p in ("x", "y")
+        prompt.compare(pair(p), TEXT_TO_IMAGE, anchored=True, sampling=Sampling())
+        for p in ("x", "y")
     ]
     assert asks[0].turns[0] == asks[1].turns[0]
     assert asks[0].turns[1].parts[0] != asks[1].turns[1].parts[0]

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import parrot
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +21,9 @@ def loaded_by(statement):
 
 
 def test_importing_the_core_loads_nothing_heavy():
-    every = "import parrot, parrot.core, parrot.core.candidates, parrot.core.registry, parrot.core.keys"
+    every = (
+        "import parrot, parrot.core, parrot.core.candidates, parrot.core.registry, parrot.core.keys"
+    )
     assert not loaded_by(every) & HEAVY
 
 
@@ -35,16 +39,14 @@ def test_public_names_all_resolve():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    try:
+    with pytest.raises(AttributeError, match="no_such_name"):
         parrot.no_such_name  # noqa: B018
-    except AttributeError as error:
-        assert "no_such_name" in str(error)
-    else:
-        raise AssertionError
 
 
 def test_every_package_folder_is_in_the_build():
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    listed = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    )
     package = Path(parrot.__file__).parent
     found = {
         ".".join(("parrot", *Path(folder).relative_to(package).parts))

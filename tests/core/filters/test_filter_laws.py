@@ -22,7 +22,9 @@ A, B = (Image(c * 64, "image/png", b"") for c in "ab")
 PAIR = PreferencePair("1", Request("a red fox"), A, B, Label.A)
 
 
-def candidate(text_scores=(3.0, 2.0), quality=(3.0, 3.0), *, label=Label.A, words="It is so.", **more):
+def candidate(
+    text_scores=(3.0, 2.0), quality=(3.0, 3.0), *, label=Label.A, words="It is so.", **more
+):
     def won(a, b):
         return Label.A if a > b else Label.B if b > a else Label.TIE
 
@@ -43,7 +45,10 @@ def test_a_filter_decides_alike_on_the_mirrored_candidate(name, candidate):
     assert type(one) is type(other)
 
 
-@given(candidate=candidates(), names=st.lists(st.sampled_from(sorted(FILTERS)), min_size=2, max_size=3, unique=True))
+@given(
+    candidate=candidates(),
+    names=st.lists(st.sampled_from(sorted(FILTERS)), min_size=2, max_size=3, unique=True),
+)
 def test_what_stays_does_not_depend_on_the_order_of_filters(candidate, names):
     ends = set()
     for order in permutations(names):
@@ -87,14 +92,18 @@ def test_a_dimension_with_its_own_label_may_tie_but_not_oppose():
 
     assert ScoresAgree()(labelled(Label.A)) == Keep()
     opposed = candidate((4.0, 2.0), (2.0, 3.0))
-    opposed = evolve(opposed, pair=evolve(opposed.pair, dimension_labels={"physical_quality": Label.A}))
+    opposed = evolve(
+        opposed, pair=evolve(opposed.pair, dimension_labels={"physical_quality": Label.A})
+    )
     assert isinstance(ScoresAgree()(opposed), Drop)
 
 
 def test_a_missing_dimension_is_not_well_formed_unless_it_does_not_apply():
     whole = candidate()
     assert well_formed(whole) == Keep()
-    fewer = evolve(whole, rationale=evolve(whole.rationale, body=Comparison(whole.rationale.body.findings[:1])))
+    fewer = evolve(
+        whole, rationale=evolve(whole.rationale, body=Comparison(whole.rationale.body.findings[:1]))
+    )
     assert well_formed(fewer) == Drop("missing", "no score for physical_quality")
     assert isinstance(well_formed(candidate(words=" ")), Drop)
 
@@ -108,7 +117,9 @@ def test_absent_evidence_is_undecided_and_never_kept():
 
 def test_one_refuted_claim_drops():
     no = ClaimAnswers((ClaimAnswer(Label.A, "physical_quality", "it is blurred", Holds.NO),))
-    unsure = ClaimAnswers((ClaimAnswer(Label.A, "physical_quality", "it is blurred", Holds.UNSURE),))
+    unsure = ClaimAnswers(
+        (ClaimAnswer(Label.A, "physical_quality", "it is blurred", Holds.UNSURE),)
+    )
     assert isinstance(FILTERS["grounded"](candidate(grounded=no)), Drop)
     assert FILTERS["grounded"](candidate(grounded=unsure)) == Keep()
 

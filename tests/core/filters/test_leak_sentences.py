@@ -7,7 +7,9 @@ from parrot.core.filters import find_leak
 
 ROWS = [
     json.loads(line)
-    for line in (Path(__file__).parents[2] / "data" / "leak_sentences.jsonl").read_text().splitlines()
+    for line in (Path(__file__).parents[2] / "data" / "leak_sentences.jsonl")
+    .read_text()
+    .splitlines()
 ]
 
 
