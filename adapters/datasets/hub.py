@@ -20,7 +20,7 @@ def hub_rows(name: str, *, config: str | None = None, split: str | None = None) 
     """
     try:
         import datasets  # type: ignore[import-untyped,unused-ignore]
-        from datasets.exceptions import DatasetsError
+        from datasets.exceptions import DatasetsError  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise MissingExtraError("reading from the Hub", "data") from error
     try:
