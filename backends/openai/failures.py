@@ -126,7 +126,7 @@ def _scrubbed(failure: ModelError, key: str, key_variable: str) -> str:
     return said
 
 
-def failure_of(error: Exception) -> ModelError:  # noqa: PLR0911 - an arm an exception class
+def failure_of(error: Exception) -> ModelError:
     """The ModelError that a foreign exception stands for."""
     match error:
         case openai.APIStatusError():
