@@ -71,7 +71,9 @@ TRAINERS: Final[dict[str, Trainer]] = {
         sharegpt,
         "jsonl",
         lines,
-        "LLaMA-Factory: `dataset: parrot`, `dataset_dir:` this folder. Image paths start from it.",
+        "LLaMA-Factory: `dataset: parrot`, `dataset_dir:` this folder, from which image paths start."
+        " For Qwen3-VL Instruct `template: qwen3_vl_nothink`: `qwen3_vl` puts an empty thought before"
+        " each answer.",
         extra_files={"dataset_info.json": _dataset_info()},
     ),
     "trl": Trainer(
