@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ def export(
     runs: Annotated[list[Path], typer.Argument(help="Run folders of rationalize and project.")],
     *,
     to: Annotated[str, typer.Option(help=f"Trainer: {', '.join(TRAINERS)}.")],
-    out: Annotated[Path, typer.Option(help="Folder for train.jsonl, images/ and the data card.")],
+    out: Annotated[Path, typer.Option(help="Folder for the training file, images and data card.")],
     reply_format: options.FormatName = "markup",
     layout: options.LayoutName = "prefix-first",
     wording: options.WordingFile = None,
@@ -41,7 +41,11 @@ def export(
                 yield example_of(candidate, prompt, id=f"{prefix}{name}")
 
     report = export_examples(
-        examples(), out, trainer=to, allow_no_train=allow_no_train, runs=[f.about for f in folders]
+        examples(),
+        out,
+        trainer=to,
+        allow_no_train=allow_no_train,
+        runs=[f.about | {"funnel": _funnel(f)} for f in folders],
     )
     if as_json:
         print(json.dumps({"out": str(out), **report.to_dict()}))
@@ -49,3 +53,11 @@ def export(
     print(f"{report.examples} examples for {to}: {out}")
     for source, count in sorted(report.sources.items()):
         print(f"  {count} from {source}")
+
+
+def _funnel(run: RunFolder) -> dict[str, Any] | None:
+    place = run.folder / "funnel.json"
+    found: dict[str, Any] | None = None
+    if place.is_file():
+        found = json.loads(place.read_text(encoding="utf-8"))
+    return found

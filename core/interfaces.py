@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from attrs import field, frozen, validators
 
 from parrot.core.asks import Ask, Failed, Reply
+from parrot.core.errors import RejectedError
 from parrot.core.values import Image, Request
 
 Key = bytes
@@ -26,6 +27,21 @@ class Profile:
     schema: bool = False
     images: bool = True
     seed: bool = False
+
+    def lacking(self, ask: Ask) -> tuple[str, ...]:
+        """What the ask needs and the model lacks, in words; a schema is a wish, not a need."""
+        needs = (
+            ("images", bool(ask.images), self.images),
+            ("log-probabilities", ask.sampling.top_logprobs is not None, self.logprobs),
+            ("seed", ask.sampling.seed is not None, self.seed),
+        )
+        return tuple(name for name, needed, able in needs if needed and not able)
+
+    def refuse_unable(self, ask: Ask) -> None:
+        """Raises RejectedError where the ask needs what the model lacks."""
+        lacking = self.lacking(ask)
+        if lacking:
+            raise RejectedError(f"the model's profile has no {' and no '.join(lacking)}")
 
 
 @runtime_checkable

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from parrot.adapters.exports.files import (
-    ExportReport,
-    NotForTrainingError,
-    allowed,
-    keep_image,
-    write_card,
-    write_lines,
-)
-from parrot.adapters.exports.rows import Keep, sharegpt, trl, verl
+from parrot.adapters.exports.files import Pictures
+from parrot.adapters.exports.reports import ExportReport, NotForTrainingError, card
+from parrot.adapters.exports.trainers import TRAIN, TRAINERS, Trainer
 from parrot.core.errors import RecordError, UnknownNameError
 from parrot.core.examples import Example
-
-Row = Callable[[Example, Keep], dict[str, Any]]
-TRAINERS: dict[str, Row] = {
-    "llamafactory": sharegpt,
-    "ms-swift": sharegpt,
-    "trl": trl,
-    "verl": verl,
-}
-_TAGS = {
-    "role_tag": "role",
-    "content_tag": "content",
-    "user_tag": "user",
-    "assistant_tag": "assistant",
-    "system_tag": "system",
-}
 
 
 def export_examples(
@@ -44,30 +21,46 @@ def export_examples(
     allow_no_train: bool = False,
     runs: Iterable[Mapping[str, Any]] = (),
 ) -> ExportReport:
-    """Writes `train.jsonl`, `images/` and a data card; for LLaMA-Factory also `dataset_info.json`.
+    """Writes what a trainer reads into a folder, with a data card, one example in memory at a time.
 
-    The same examples give the same bytes. Raises UnknownNameError for the trainer,
-    NotForTrainingError unless allowed, and RecordError where there is nothing to write.
+    runs: what each run folder says of itself, with its `funnel`, for the card. The same examples
+    give the same bytes; on an error nothing new is left. Raises UnknownNameError for the trainer,
+    NotForTrainingError with sources and counts unless allowed, ImageError for a picture that cannot
+    be had, and RecordError where there is nothing to write.
     """
     if trainer not in TRAINERS:
         raise UnknownNameError("trainer", trainer, TRAINERS)
-    report = ExportReport()
-    row, keep = TRAINERS[trainer], partial(keep_image, folder=folder)
+    form, pictures = TRAINERS[trainer], Pictures(folder)
+    try:
+        report = _write(examples, folder, form, pictures, allow_no_train=allow_no_train)
+    except BaseException:
+        pictures.discard()
+        raise
+    for name, text in form.extra_files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(card(report, use=form.use, runs=runs), encoding="utf-8")
+    return report
 
-    def rows() -> Iterator[dict[str, Any]]:
-        for one in allowed(examples, allow_no_train=allow_no_train):
+
+def _write(
+    examples: Iterable[Example],
+    folder: Path,
+    form: Trainer,
+    pictures: Pictures,
+    *,
+    allow_no_train: bool,
+) -> ExportReport:
+    report, keep = ExportReport(), form.keeper(pictures)
+    with form.opened(folder / f"{TRAIN}.{form.suffix}") as write:
+        for one in examples:
             report.add(one)
-            yield row(one, keep)
-
-    write_lines(rows(), folder / "train.jsonl")
-    if not report.examples:
-        raise RecordError("nothing was kept, so there is nothing to export")
-    if trainer == "llamafactory":
-        about = {"file_name": "train.jsonl", "formatting": "sharegpt"}
-        columns = {"messages": "messages", "images": "images"}
-        info = {"parrot": {**about, "columns": columns, "tags": _TAGS}}
-        (folder / "dataset_info.json").write_text(json.dumps(info, indent=2), encoding="utf-8")
-    write_card(report, folder, trainer=trainer, runs=runs)
+            # After a refusal the rest is only counted, so that the error can name all of it.
+            if allow_no_train or not report.no_train:
+                write(form.row(one, keep))
+        if report.no_train and not allow_no_train:
+            raise NotForTrainingError(report.no_train, report.examples)
+        if not report.examples:
+            raise RecordError("nothing was kept, so there is nothing to export")
     return report
 
 

@@ -1,97 +1,124 @@
-"""What every training format shares: the refusal, images beside the file, the data card."""
+"""Files of an export: JSON Lines or Parquet, whole or not at all, and the images beside them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from attrs import Factory, define
-
-from parrot.backends.images import original_bytes
-from parrot.core.errors import ParrotError
-from parrot.core.examples import Example
+from parrot.backends.images import prepare
+from parrot.core.errors import ImageError, MissingExtraError
 from parrot.core.values import Image
 
-_SUFFIX = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
+_SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_BATCH = 32
 
 
-class NotForTrainingError(ParrotError):
-    """Examples whose owners forbid training were to be exported."""
+class Write(Protocol):
+    """Writes one row."""
+
+    def __call__(self, row: Mapping[str, Any], /) -> None: ...
 
 
-@define(slots=True)
-class ExportReport:
-    """What was written: examples by form, source and licence."""
+class Pictures:
+    """Images as a model is sent them: upright, of a common format, otherwise byte for byte."""
 
-    examples: int = 0
-    forms: Counter[str] = Factory(Counter)
-    sources: Counter[str] = Factory(Counter)
-    no_train: int = 0
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._new: list[Path] = []
 
-    def add(self, one: Example) -> None:
-        self.examples += 1
-        self.forms[one.form] += 1
-        self.sources[f"{one.source or 'unknown'} ({one.licence or 'licence unknown'})"] += 1
-        self.no_train += not one.may_train
+    def keep(self, image: Image) -> str:
+        """Puts the image under its digest in `images/`; its path from the folder."""
+        name, data = _prepared(image)
+        place = self._folder / name
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            fresh = place.with_suffix(".partial")
+            fresh.write_bytes(data)
+            fresh.replace(place)
+            self._new.append(place)
+        return name
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "examples": self.examples,
-            "forms": dict(self.forms),
-            "sources": dict(self.sources),
-            "may_not_train": self.no_train,
-        }
+    def embed(self, image: Image) -> dict[str, Any]:
+        """The image as a cell of a table: its bytes and a name."""
+        name, data = _prepared(image)
+        return {"bytes": data, "path": Path(name).name}
 
-
-def allowed(examples: Iterable[Example], *, allow_no_train: bool) -> Iterator[Example]:
-    """The examples; raises NotForTrainingError at the first that may not train, unless allowed."""
-    for one in examples:
-        if not one.may_train and not allow_no_train:
-            raise NotForTrainingError(
-                f"pair {one.pair_id!r} of {one.source or 'an unknown source'!r} may not be trained"
-                " on (may_train is false); leave it out, or pass --allow-no-train knowingly"
-            )
-        yield one
+    def discard(self) -> None:
+        """Takes away what `keep` has put there."""
+        for place in self._new:
+            place.unlink(missing_ok=True)
 
 
-def keep_image(image: Image, folder: Path) -> str:
-    """Copies the original bytes to `images/` under their digest; returns the relative path."""
-    name = f"images/{image.sha256[:32]}{_SUFFIX.get(image.media_type, '.img')}"
-    place = folder / name
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        fresh = place.with_suffix(".partial")
-        fresh.write_bytes(original_bytes(image))
+def _prepared(image: Image) -> tuple[str, bytes]:
+    if not image.source:
+        raise ImageError(f"image {image.sha256[:12]} is only a name: its run had no pictures")
+    data, media_type = prepare(image)
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    return f"images/{digest}.{_SUFFIX.get(media_type, 'img')}", data
+
+
+@contextmanager
+def _finished(place: Path) -> Iterator[Path]:
+    """A name to write under; the file takes its own when all went well, else nothing is left."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_name(place.name + ".partial")
+    try:
+        yield fresh
         fresh.replace(place)
-    return name
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
-def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """JSON Lines, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".partial")
-    with fresh.open("w", encoding="utf-8", newline="\n") as lines:
-        for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    fresh.replace(path)
+@contextmanager
+def lines(place: Path) -> Iterator[Write]:
+    """Rows as JSON Lines."""
+    with _finished(place) as fresh, fresh.open("w", encoding="utf-8", newline="\n") as file:
+
+        def write(row: Mapping[str, Any], /) -> None:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+        yield write
 
 
-def write_card(
-    report: ExportReport, folder: Path, *, trainer: str, runs: Iterable[Mapping[str, Any]]
-) -> None:
-    """README.md beside the data: what it is, from where, made by whom, kept by which filters."""
-    lines = [f"# Rationales for {trainer}", "", "Made with parrot-rewards.", ""]
-    lines += [f"- examples: {report.examples}"]
-    lines += [f"  - {form}: {count}" for form, count in sorted(report.forms.items())]
-    lines += ["- sources and licences:"]
-    lines += [f"  - {source}: {count}" for source, count in sorted(report.sources.items())]
-    lines += [f"- may not be trained on: {report.no_train}", ""]
-    for run in runs:
-        lines += [f"## Run `{run.get('command', '?')}`", ""]
-        names = ("teacher", "verifier", "anchored", "samples", "orders", "prompt", "filters")
-        lines += [f"- {n}: {json.dumps(run[n])}" for n in names if n in run]
-        lines += [""]
-    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+@contextmanager
+def table(place: Path, features: Mapping[str, Any]) -> Iterator[Write]:
+    """Rows as Parquet whose schema tells Hugging Face `datasets` what is an image.
+
+    features: a column's type, as `_feature` reads it. Raises MissingExtraError.
+    """
+    try:
+        import datasets  # type: ignore[import-untyped,unused-ignore]
+        import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
+        import pyarrow.parquet as pq  # type: ignore[import-untyped,unused-ignore]
+    except ImportError as error:
+        raise MissingExtraError("writing Parquet", "data") from error
+    kinds = {name: _feature(kind, datasets) for name, kind in features.items()}
+    schema = datasets.Features(kinds).arrow_schema
+    waiting: list[Mapping[str, Any]] = []
+    with _finished(place) as fresh, pq.ParquetWriter(fresh, schema) as writer:
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
+            waiting.clear()
+
+        def write(row: Mapping[str, Any], /) -> None:
+            waiting.append(row)
+            if len(waiting) == _BATCH:
+                flush()
+
+        yield write
+        flush()
+
+
+def _feature(kind: Any, datasets: Any) -> Any:
+    """`"text"`, `"image"`, a list of one kind, or a mapping of fields, as a feature."""
+    if isinstance(kind, Mapping):
+        return {name: _feature(inner, datasets) for name, inner in kind.items()}
+    if isinstance(kind, list):
+        inner = _feature(kind[0], datasets)
+        return [inner] if isinstance(inner, dict) else datasets.Sequence(inner)
+    return datasets.Image() if kind == "image" else datasets.Value("string")

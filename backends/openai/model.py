@@ -19,7 +19,7 @@ from parrot.backends.images import data_url
 from parrot.backends.openai.endpoint import NO_KEY, Endpoint
 from parrot.backends.openai.failures import mapped, told
 from parrot.backends.openai.streaming import heard_out, streamed
-from parrot.backends.openai.wire import Body, Wire, body_of, refuse_unable, reply_of
+from parrot.backends.openai.wire import Body, Wire, body_of, reply_of
 from parrot.core.asks import Ask, Reply, Until
 from parrot.core.errors import ConfigError
 from parrot.core.interfaces import Profile
@@ -53,7 +53,7 @@ class OpenAIModel:
 
     async def reply(self, ask: Ask, /) -> Reply:
         """One reply from one request. Raises ModelError, or ImageError for an image of the ask."""
-        refuse_unable(ask, self.profile)
+        self.profile.refuse_unable(ask)
         body = await self._body(ask)
         if self.stream and ask.until is Until.SCORES and ask.last_score:
             return await self._until_scores(body, ask.last_score)

@@ -39,21 +39,6 @@ class Wire:
     extra: Mapping[str, Any] = field(factory=dict)
 
 
-def refuse_unable(ask: Ask, profile: Profile) -> None:
-    """Raises RejectedError where the ask needs what the model is said not to have."""
-    lacking = [
-        name
-        for name, needed, able in (
-            ("images", bool(ask.images), profile.images),
-            ("log-probabilities", ask.sampling.top_logprobs is not None, profile.logprobs),
-            ("a seed", ask.sampling.seed is not None, profile.seed),
-        )
-        if needed and not able
-    ]
-    if lacking:
-        raise RejectedError(f"the model's profile has no {' and no '.join(lacking)}")
-
-
 def body_of(ask: Ask, wire: Wire, profile: Profile, url_of: Callable[[Image], str]) -> Body:
     """The request body of an ask. `url_of` gives the URL under which an image is sent.
 
@@ -81,14 +66,29 @@ def body_of(ask: Ask, wire: Wire, profile: Profile, url_of: Callable[[Image], st
 def _message(turn: Turn, url_of: Callable[[Image], str]) -> Body:
     blocks = turn.blocks
     if len(blocks) == 1 and isinstance(blocks[0], str):
-        return {"role": turn.role, "content": blocks[0]}
+        return {"role": turn.role, "content": _sendable(blocks[0])}
     content = [
-        {"type": "text", "text": block}
+        {"type": "text", "text": _sendable(block)}
         if isinstance(block, str)
         else {"type": "image_url", "image_url": {"url": url_of(block)}}
         for block in blocks
     ]
     return {"role": turn.role, "content": content or ""}
+
+
+def _sendable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RejectedError("a text of the ask holds half a character (a lone surrogate)") from None
+    return text
+
+
+def _whole(text: str) -> str:
+    """The text with halves of characters, which JSON can carry and no store can, marked as such."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def reply_of(body: object) -> Reply:
@@ -119,9 +119,10 @@ def text_of(content: object) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
-        return content
+        return _whole(content)
     if isinstance(content, Sequence):
-        return "".join(str(p.get("text") or "") for p in content if isinstance(p, Mapping))
+        parts = (str(p.get("text") or "") for p in content if isinstance(p, Mapping))
+        return _whole("".join(parts))
     raise TransientError("the content of the server's answer is no text")
 
 

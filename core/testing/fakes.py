@@ -8,9 +8,9 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from parrot.core.asks import Ask, Failed, FailureKind, Finish, Reply
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, TokenLogprob
 from parrot.core.errors import ModelError, RejectedError, TransientError
 from parrot.core.interfaces import ChatModel, Key, Profile
 from parrot.core.keys import key_of
@@ -41,10 +41,11 @@ class ScriptedModel:
 
     async def reply(self, ask: Ask, /) -> Reply:
         self.asked.append(ask)
+        self.profile.refuse_unable(ask)
         said = self.script(ask)
         if isinstance(said, ModelError):
             raise said
-        return Reply(said) if isinstance(said, str) else said
+        return _whole(said, ask)
 
     async def aclose(self) -> None:
         self.closed = True
@@ -90,17 +91,30 @@ class ScriptedBatchModel:
 
     def reply_batch(self, asks: Sequence[Ask], /) -> Sequence[Reply | Failed]:
         self.batches.append(len(asks))
-        return [_said(self.script(ask)) for ask in asks]
+        return [self._one(ask) for ask in asks]
+
+    def _one(self, ask: Ask) -> Reply | Failed:
+        lacking = self.profile.lacking(ask)
+        if lacking:
+            return Failed(FailureKind.REJECTED, f"no {' and no '.join(lacking)}")
+        said = self.script(ask)
+        return _failed(said) if isinstance(said, ModelError) else _whole(said, ask)
 
     def close(self) -> None:
         self.closed = True
 
 
-def _said(said: Said) -> Reply | Failed:
-    if isinstance(said, ModelError):
-        kind = FailureKind.REJECTED if isinstance(said, RejectedError) else FailureKind.TRANSIENT
-        return Failed(kind, str(said))
-    return Reply(said, Finish.END) if isinstance(said, str) else said
+def _failed(error: ModelError) -> Failed:
+    kind = FailureKind.REJECTED if isinstance(error, RejectedError) else FailureKind.TRANSIENT
+    return Failed(kind, str(error))
+
+
+def _whole(said: str | Reply, ask: Ask) -> Reply:
+    """The reply with log-probabilities where they are asked for: one certain token."""
+    reply = Reply(said) if isinstance(said, str) else said
+    if ask.sampling.top_logprobs is None or reply.logprobs is not None:
+        return reply
+    return evolve(reply, logprobs=(TokenLogprob(reply.text, 0.0),))
 
 
 def plain_image(red: int, green: int, blue: int, *, side: int = 8) -> Image:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parrot.backends.openai.wire import Wire, body_of, refuse_unable, reply_of
+from parrot.backends.openai.wire import Wire, body_of, reply_of
 from parrot.core.asks import Ask, Finish, Sampling, Turn, Usage
 from parrot.core.errors import ModelError, RefusedError, RejectedError, TransientError
 from parrot.core.interfaces import Profile
@@ -106,9 +106,9 @@ def test_what_a_server_wants_otherwise():
     ],
 )
 def test_what_the_model_lacks_is_refused_before_it_is_sent(unable, needs):
-    refuse_unable(needs, ALL)
+    ALL.refuse_unable(needs)
     with pytest.raises(RejectedError, match="profile has no"):
-        refuse_unable(needs, unable)
+        unable.refuse_unable(needs)
 
 
 @given(asks())
@@ -134,6 +134,12 @@ def test_every_ask_has_a_json_body_with_all_its_words_in_order(one):
 )
 def test_content_in_any_shape_is_text(content, text):
     assert reply_of(completion(content=content)).text == text
+
+
+def test_half_characters_are_rejected_on_the_way_out_and_marked_on_the_way_in():
+    with pytest.raises(RejectedError, match="surrogate"):
+        body_of(ask("x\ud800"), WIRE, ALL, url_of)
+    assert reply_of(completion(content="a\ud83d b 🦜\udc00")).text == "a\ufffd b 🦜\ufffd"
 
 
 def test_reasoning_stays_out_of_the_text():
