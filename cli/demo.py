@@ -93,13 +93,13 @@ def _print_audit(tables: dict[str, list[dict[str, Any]]]) -> None:
     from parrot.cli.tables import out
 
     table = Table(box=None, pad_edge=False)
-    for name in ("teacher errs", "kept by"):
-        table.add_column(name)
-    for name in ("rationales", "leak", "made-up flaw", "right winner"):
+    for name in ("errs", "kept by"):
+        table.add_column(name, no_wrap=True)
+    for name in ("kept", "leak", "made-up flaw", "false claim", "right winner"):
         table.add_column(name, justify="right")
     for level, rows in tables.items():
         for row in rows:
-            shares = (row["leaked"], row["invented"], row["agree_with_truth"])
+            shares = (row["leaked"], row["invented"], row["untrue"], row["agree_with_truth"])
             said = ("-" if s is None else f"{100 * s:.1f} %" for s in shares)
             table.add_row(level, row["filters"], str(row["kept"]), *said)
     out.print(table)

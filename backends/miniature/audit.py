@@ -13,14 +13,15 @@ from attrs import define, frozen
 from parrot.backends.miniature.comparing import Trace
 from parrot.backends.miniature.pairs import PairTruth, Task, stream
 from parrot.backends.miniature.teacher import MiniatureTeacher
-from parrot.core.candidates import Candidate, Keep, Order, Verdict
+from parrot.backends.miniature.truth import agrees, shown, untrue
+from parrot.core.candidates import Keep, Order, Verdict
 from parrot.core.critiques import Comparison
 from parrot.core.engine import Engine
 from parrot.core.filters import FILTERS
 from parrot.core.outcomes import Fate
 from parrot.core.pipelines.filtering import Filtering, filtered
 from parrot.core.pipelines.rationalizing import Rationalizing, asks_for, rationalize
-from parrot.core.values import Label, PreferencePair
+from parrot.core.values import PreferencePair
 
 AUDITED = (
     "well-formed",
@@ -40,20 +41,25 @@ SETS: dict[str, tuple[str, ...]] = {
 
 @define(slots=True)
 class Kept:
-    """Counts of what one set of filters keeps. agree: of those whose true label is no tie."""
+    """Counts of what one set of filters keeps. agree: of those whose true label is no tie.
+
+    invented: the teacher made a claim up. untrue: the pixels deny a claim, made up or misseen.
+    """
 
     filters: str
     kept: int = 0
     leaked: int = 0
     invented: int = 0
+    untrue: int = 0
     decided: int = 0
     agree: int = 0
 
-    def add(self, trace: Trace, *, agrees: bool | None) -> None:
+    def add(self, trace: Trace, *, untrue: bool, agrees: bool | None) -> None:
         """Counts one rationale; `agrees` None where the truth is a tie."""
         self.kept += 1
         self.leaked += trace.leaked is not None
         self.invented += bool(trace.invented)
+        self.untrue += untrue
         if agrees is not None:
             self.decided += 1
             self.agree += agrees
@@ -66,6 +72,7 @@ class Kept:
             "kept": self.kept,
             "leaked": of and self.leaked / of,
             "invented": of and self.invented / of,
+            "untrue": of and self.untrue / of,
             "agree_with_truth": self.agree / self.decided if self.decided else None,
         }
 
@@ -103,23 +110,14 @@ async def audit(level: str, n: int, *, seed: int = 0, task: Task = "both") -> Au
 
 
 def _count(rows: tuple[Kept, ...], fate: Fate, trace: Trace, truth: PairTruth) -> None:
-    agrees = _agrees(fate.candidate, truth.true_label)
+    candidate = fate.candidate
+    body, order = candidate.rationale.body, candidate.rationale.provenance.order
+    false = isinstance(body, Comparison) and bool(untrue(body, shown(truth, order)))
+    right = agrees(candidate, truth)
     for row in rows:
         if all(_keeps(fate.verdicts.get(name)) for name in SETS[row.filters]):
-            row.add(trace, agrees=agrees)
+            row.add(trace, untrue=false, agrees=right)
 
 
 def _keeps(verdict: Verdict | None) -> bool:
     return isinstance(verdict, Keep)
-
-
-def _agrees(candidate: Candidate, true_label: Label) -> bool | None:
-    if true_label is Label.TIE:
-        return None
-    body = candidate.rationale.body
-    margin = body.margin(candidate.applicable) if isinstance(body, Comparison) else None
-    if margin is None:
-        return False
-    turned = candidate.rationale.provenance.order.value == "BA"
-    seen = true_label.mirrored() if turned else true_label
-    return margin > 0 if seen is Label.A else margin < 0

@@ -167,7 +167,9 @@ def _change_checks(edit: Edit, source: Scene, drawing: Drawing) -> tuple[list[Ch
         if want.place:
             found = scene.at(want.place)
         else:
-            fresh = tuple(i for i in scene.items if i.place in source.free)
+            # A judge that missees the source may not find the old thing in it: then anywhere will do.
+            anywhere = edit.op is not Op.ADD
+            fresh = tuple(i for i in scene.items if anywhere or i.place in source.free)
             found = matched((want,), fresh)[0]
         checks += [c for c in _of_want(want, found, drawing) if c.aspect is not Aspect.PLACE]
         if edit.op is Op.ADD and want.place:

@@ -2,75 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from attrs import define, field, frozen
 
-from parrot.backends.miniature.briefs import Brief
+from parrot.backends.miniature.briefs import Want
 from parrot.backends.miniature.chance import Chance
-from parrot.backends.miniature.checks import PHYSICAL_QUALITY, Check, checks_of
+from parrot.backends.miniature.checks import PHYSICAL_QUALITY, TEXT_FAITHFULNESS
+from parrot.backends.miniature.claims import lacks, sound_or_flawed
 from parrot.backends.miniature.errors import ErrorRates
-from parrot.backends.miniature.human import TIE_BAND
-from parrot.backends.miniature.perception import balance, worth
-from parrot.backends.miniature.phrases import LEAKS, LEAKS_OF_TIES, flawed, thing
-from parrot.backends.miniature.requests import listed, phrase
-from parrot.backends.miniature.world import FLAWS, STRENGTHS, Defect, Drawing, Scene
+from parrot.backends.miniature.human import TIE_BAND, WEIGHTS
+from parrot.backends.miniature.phrases import (
+    ABSENT,
+    ALIKE,
+    BETTER,
+    LEAKS,
+    LEAKS_OF_TIES,
+    OPENINGS,
+    VAGUE,
+)
+from parrot.backends.miniature.telling import Subject, Told, sentences, told_of
+from parrot.backends.miniature.world import FLAWS, HARM, STRENGTHS, Defect
 from parrot.core.critiques import NA, Comparison, PairFinding
-from parrot.core.rubric import Rubric
+from parrot.core.rubric import Rubric, Scale
 from parrot.core.values import Label
 
 SIDES = (Label.A, Label.B)
+_AHEAD = 0.08
+"""The least mean lead, as a share of the scale, that a told teacher gives the label's image."""
+
+_VISIBLE = 0.04
+"""The least mean lead that survives the rounding of scores."""
 
 
 @frozen(slots=True)
 class Trace:
-    """What a reply really holds: a leak, made-up claims by side, and whether it is garbled."""
+    """What a reply really holds, told out of band by the simulation.
+
+    leaked: the words that give the hint away. invented: made-up claims by side. ignored: the label
+    contradicted what was seen, and was not followed. bent: scores were moved for the label's sake.
+    garbled: the reply cannot be read whole. strayed: words of a critique that tell of another image.
+    """
 
     leaked: str | None = None
     invented: tuple[tuple[Label, str], ...] = field(default=())
+    ignored: bool = False
+    bent: bool = False
     garbled: bool = False
+    strayed: str | None = None
 
 
 @define(slots=True)
-class Told:
-    """A comparison in the making. scores: by side and dimension; claims: sentences likewise."""
+class Bench:
+    """A comparison in the making."""
 
-    scores: dict[Label, dict[str, float]]
-    claims: dict[Label, dict[str, list[str]]]
-    invented: list[tuple[Label, str]]
+    subjects: dict[Label, Subject]
+    told: dict[Label, Told]
+    scale: Scale
+    chance: Chance
+    invented: list[tuple[Label, str]] = field(factory=list)
+    ignored: bool = False
+    bent: bool = False
+    remark: str = ""
 
+    def margin(self) -> float:
+        """How much better A seems overall, as a share of the scale."""
+        a, b = self.told[Label.A].worth, self.told[Label.B].worth
+        weights = {k: WEIGHTS.get(k, 1.0) for k in a}
+        return sum(w * (a[k] - b[k]) for k, w in weights.items()) / sum(weights.values())
 
-def claims_about(
-    name: str, brief: Brief | None, drawing: Drawing, source: Scene | None, keys: tuple[str, ...]
-) -> dict[str, list[str]]:
-    """Sentences about one drawing by dimension; `name` is what it is called."""
-    said: dict[str, list[str]] = {key: [] for key in keys}
-    scene = drawing.scene
-    known = brief is not None and (brief.edit is None or source is not None)
-    checks: list[Check] = checks_of(brief, drawing, source) if brief and known else []
-    for check in checks:
-        if check.dimension in said and check.want is not None and check.share < 1.0:
-            missing = f"{name} lacks {_a(phrase(check.want))}"
-            if check.aspect.value != "gone" and missing not in said[check.dimension]:
-                said[check.dimension].append(missing)
-    shown = [thing(item) for item in scene.items]
-    seen = f"{name} shows {listed([_a(t) for t in shown])}" if shown else f"{name} looks empty"
-    for key in keys:
-        if key == PHYSICAL_QUALITY:
-            said[key] = [f"{name} {flawed(drawing.defect)}"]
-        elif not said[key]:
-            said[key] = [seen]
-    return said
-
-
-def _a(words: str) -> str:
-    return f"a {words}"
+    def lead(self, side: Label) -> float:
+        """The plain mean over dimensions of how far a side is ahead."""
+        mine, other = self.told[side].worth, self.told[side.mirrored()].worth
+        return sum(mine[k] - other[k] for k in mine) / len(mine)
 
 
 def compared(
-    drawings: tuple[Drawing, Drawing],
-    brief: Brief | None,
-    source: Scene | None,
+    subjects: tuple[Subject, Subject],
     rubric: Rubric,
     applicable: frozenset[str],
     label: Label | None,
@@ -79,79 +85,91 @@ def compared(
 ) -> tuple[Comparison, Trace]:
     """The comparison that a teacher of these rates writes, and the truth about it."""
     keys = tuple(k for k in rubric.keys if k in applicable)
-    values = [worth(brief, d, applicable, source) for d in drawings]
-    told = Told(
-        {s: _scored(v, rates, chance) for s, v in zip(SIDES, values, strict=True)},
-        {
-            s: claims_about(f"Image {s}", brief, d, source, keys)
-            for s, d in zip(SIDES, drawings, strict=True)
-        },
-        [],
-    )
-    if label is not None:
-        _bend(told, label, balance(*values), drawings, rates, chance)
-    leak = _leak(label, rates, chance)
-    comparison = _written(told, rubric, applicable, leak, chance)
-    return comparison, Trace(leak, tuple(told.invented), chance.hit(rates.garble))
-
-
-def _scored(values: Mapping[str, float], rates: ErrorRates, chance: Chance) -> dict[str, float]:
-    return {k: _score(1.0 + 3.0 * v + chance.gauss(rates.noise)) for k, v in values.items()}
-
-
-def _score(value: float) -> float:
-    return round(min(4.0, max(1.0, value)), 1)
-
-
-def _bend(
-    told: Told,
-    label: Label,
-    margin: float,
-    drawings: tuple[Drawing, Drawing],
-    rates: ErrorRates,
-    chance: Chance,
-) -> None:
-    """What being told does: a made-up flaw, scores pushed, or nothing."""
+    by_side = dict(zip(SIDES, subjects, strict=True))
+    told = {side: told_of(one, keys, rates, chance) for side, one in by_side.items()}
+    bench = Bench(by_side, told, rubric.scale, chance)  # pyright: ignore[reportArgumentType]
     if label is Label.TIE:
-        if abs(margin) >= TIE_BAND and not chance.hit(rates.ignore):
-            mean = {k: (told.scores[Label.A][k] + v) / 2 for k, v in told.scores[Label.B].items()}
-            for side in SIDES:
-                told.scores[side] = {k: _score(v) for k, v in mean.items()}
+        _level(bench, rates)
+    elif label is not None:
+        _follow(bench, label, rates)
+    leak = _leak(label, rates, chance)
+    comparison = _written(bench, rubric, applicable, leak, rates)
+    return comparison, Trace(leak, tuple(bench.invented), bench.ignored, bench.bent)
+
+
+def _level(bench: Bench, rates: ErrorRates) -> None:
+    """Told of a tie, a teacher that sees a winner evens the scores out."""
+    tied = abs(bench.margin()) < TIE_BAND
+    if tied and abs(bench.lead(Label.A)) < TIE_BAND:
         return
-    agrees = margin > 0 if label is Label.A else margin < 0
-    loser = label.mirrored()
-    if agrees and chance.hit(rates.embellish):
-        _invent(told, loser, drawings[SIDES.index(loser)], chance)
-    elif not agrees and chance.hit(rates.ignore):
+    if not tied and bench.chance.hit(rates.ignore):
+        bench.ignored = True
         return
-    elif not agrees and chance.hit(rates.invent):
-        _invent(told, loser, drawings[SIDES.index(loser)], chance)
-    if not agrees or _mean(told, label) <= 0:
-        _push(told, label)
+    a, b = bench.told[Label.A].worth, bench.told[Label.B].worth
+    for key in a:
+        a[key] = b[key] = (a[key] + b[key]) / 2
+    bench.bent = True
 
 
-def _invent(told: Told, side: Label, drawing: Drawing, chance: Chance) -> None:
-    seen = drawing.defect.flaw if drawing.defect else None
-    flaw = chance.pick([f for f in FLAWS if f is not seen])
-    claim = f"Image {side} {flawed(Defect(flaw, chance.pick(STRENGTHS[1:])))}"
-    told.claims[side][PHYSICAL_QUALITY] = [claim]
-    told.invented.append((side, claim))
-    told.scores[side][PHYSICAL_QUALITY] = _score(told.scores[side][PHYSICAL_QUALITY] - 1.5)
+def _follow(bench: Bench, label: Label, rates: ErrorRates) -> None:
+    """Told of a winner: a made-up flaw of the other image, scores bent, or nothing."""
+    loser, chance = label.mirrored(), bench.chance
+    margin = bench.margin() if label is Label.A else -bench.margin()
+    if margin >= TIE_BAND:
+        if chance.hit(rates.embellish):
+            _invent(bench, loser)
+        if bench.lead(label) < _VISIBLE:
+            # Weighed by what matters it is ahead, by the plain mean of the scores it is not.
+            _bend(bench, label)
+        return
+    if chance.hit(rates.ignore):
+        bench.ignored = True
+        return
+    if chance.hit(rates.invent):
+        _invent(bench, loser)
+    if bench.lead(label) < _AHEAD:
+        _bend(bench, label)
 
 
-def _mean(told: Told, label: Label) -> float:
-    gaps = [told.scores[label][k] - v for k, v in told.scores[label.mirrored()].items()]
-    return sum(gaps) / len(gaps)
+def _invent(bench: Bench, side: Label) -> None:
+    """A flaw that is not seen: of the image's soundness, or a thing that is there called absent."""
+    told, subject, chance = bench.told[side], bench.subjects[side], bench.chance
+    items = subject.drawing.scene.items
+    there = [w for w in _wants(subject) if any(w.fits(item) for item in items)]
+    if there and TEXT_FAITHFULNESS in told.worth and chance.hit(0.4):
+        claim, harm = lacks(subject.name, chance.pick(there), chance), 0.4
+        key = TEXT_FAITHFULNESS
+    else:
+        seen = subject.drawing.defect.flaw if subject.drawing.defect else None
+        defect = Defect(
+            chance.pick([f for f in FLAWS if f is not seen]), chance.pick(STRENGTHS[1:])
+        )
+        claim, harm = sound_or_flawed(subject.name, defect, chance), HARM[defect.strength]
+        key = PHYSICAL_QUALITY if PHYSICAL_QUALITY in told.worth else next(iter(told.worth))
+    told.claims[key] = [claim]
+    told.worth[key] = max(0.0, told.worth[key] - harm)
+    bench.invented.append((side, claim))
 
 
-def _push(told: Told, label: Label) -> None:
-    """Scores moved until the label's image comes out ahead."""
-    loser = label.mirrored()
-    for _ in range(12):
-        if _mean(told, label) > 0.15:
-            return
-        told.scores[label] = {k: _score(v + 0.3) for k, v in told.scores[label].items()}
-        told.scores[loser] = {k: _score(v - 0.3) for k, v in told.scores[loser].items()}
+def _wants(subject: Subject) -> tuple[Want, ...]:
+    brief = subject.brief
+    if brief is None:
+        return ()
+    new = brief.edit.new if brief.edit else None
+    return (*brief.wants, new) if new else brief.wants
+
+
+def _bend(bench: Bench, label: Label) -> None:
+    """Worth moved, a little at a time, until the label's image is ahead; with a vague remark."""
+    winner, loser = bench.told[label].worth, bench.told[label.mirrored()].worth
+    for _ in range(20):
+        if bench.lead(label) >= _AHEAD:
+            break
+        for key in winner:
+            winner[key] = min(1.0, winner[key] + 0.1)
+            loser[key] = max(0.0, loser[key] - 0.1)
+    bench.bent = True
+    bench.remark = bench.chance.pick(VAGUE).format(w=label.value)
 
 
 def _leak(label: Label | None, rates: ErrorRates, chance: Chance) -> str | None:
@@ -166,23 +184,47 @@ def _winner(a: float, b: float) -> Label:
     return Label.A if a > b else Label.B if b > a else Label.TIE
 
 
+def _scores(bench: Bench, key: str, rates: ErrorRates) -> tuple[float, float]:
+    """Both images' scores; equal worth stays equal but for the noise of each."""
+    chance, scale = bench.chance, bench.scale
+    shared = chance.gauss(rates.jitter)
+    noise = [chance.gauss(rates.noise) if chance.hit(0.5) else 0.0 for _ in SIDES]
+    span = scale.high - scale.low
+    a, b = (
+        round(min(scale.high, max(scale.low, scale.low + span * worth + shared + one)), 1)
+        for worth, one in zip((bench.told[s].worth[key] for s in SIDES), noise, strict=True)
+    )
+    return a, b
+
+
 def _written(
-    told: Told, rubric: Rubric, applicable: frozenset[str], leak: str | None, chance: Chance
+    bench: Bench, rubric: Rubric, applicable: frozenset[str], leak: str | None, rates: ErrorRates
 ) -> Comparison:
-    keys = [k for k in rubric.keys if k in applicable]
-    at = chance.pick(keys)
+    chance = bench.chance
+    at = chance.pick([*bench.told[Label.A].worth, "analysis", "summary"])
     findings: list[PairFinding] = []
     for key in rubric.keys:
         if key not in applicable:
-            findings.append(PairFinding(key, "The request asks for none.", NA, NA, NA))
+            findings.append(PairFinding(key, chance.pick(ABSENT), NA, NA, NA))
             continue
-        sentences = [*told.claims[Label.A][key], *told.claims[Label.B][key]]
-        text = ". ".join(sentences) + "."
-        if leak and key == at:
-            text = f"{text} {leak}"
-        a, b = told.scores[Label.A][key], told.scores[Label.B][key]
-        findings.append(PairFinding(key, text, a, b, _winner(a, b)))
-    total = sum(told.scores[Label.A].values()) - sum(told.scores[Label.B].values())
-    best = _winner(total, 0.0)
-    summary = "Both come out alike." if best is Label.TIE else f"Image {best} does better overall."
-    return Comparison(tuple(findings), "The request names what should be seen.", summary)
+        text = sentences([*bench.told[Label.A].claims[key], *bench.told[Label.B].claims[key]])
+        a, b = _scores(bench, key, rates)
+        said = f"{text} {leak}" if leak and key == at else text
+        findings.append(PairFinding(key, said, a, b, _winner(a, b)))
+    analysis, summary = chance.pick(OPENINGS), _summary(bench, findings)
+    if leak and at == "analysis":
+        analysis = f"{analysis} {leak}"
+    if leak and at == "summary":
+        summary = f"{summary} {leak}"
+    return Comparison(tuple(findings), analysis, summary)
+
+
+def _summary(bench: Bench, findings: list[PairFinding]) -> str:
+    lead = sum(
+        f.score_a - f.score_b
+        for f in findings
+        if isinstance(f.score_a, float) and isinstance(f.score_b, float)
+    )
+    best = _winner(round(lead, 6), 0.0)
+    words = bench.chance.pick(ALIKE if best is Label.TIE else BETTER).format(w=best.value)
+    return f"{words} {bench.remark}".strip()

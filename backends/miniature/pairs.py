@@ -97,10 +97,8 @@ def _try(chance: Chance, task: str, split: Split) -> _Made | None:
         return None
     made = []
     for _ in "AB":
-        if brief.edit and source:
-            scene = attempt_edit(brief.edit, source, chance)
-        else:
-            scene = attempt(brief, chance)
+        edit = brief.edit
+        scene = attempt_edit(edit, source, chance) if edit and source else attempt(brief, chance)
         if not scene_in_split(split, scene):
             return None
         made.append(scene)

@@ -1,29 +1,11 @@
-"""What the simulated teacher says, and what it understands of its own kind of sentence.
+"""Turns of speech of the simulated teacher that claim nothing about an image, or too much.
 
-A claim names one image and can be checked by looking at it. The leaking phrases are this module's
-alone: no filter may know one of them.
+The leaking phrases are the miniature's alone: no filter may know one of them.
 """
 
 from __future__ import annotations
 
-import re
-from enum import StrEnum
 from typing import Final
-
-from attrs import frozen
-
-from parrot.backends.miniature.briefs import Want
-from parrot.backends.miniature.requests import phrase, things_in
-from parrot.backends.miniature.world import (
-    BACKGROUNDS,
-    Background,
-    Defect,
-    Drawing,
-    Flaw,
-    Item,
-    Shape,
-    Strength,
-)
 
 LEAKS: Final = (
     "The human preference points to image {w} here.",
@@ -58,90 +40,42 @@ LEAKS: Final = (
     "The reference preference is image {w}.",
     "Evaluators favoured image {w} on this point.",
     "It must be this that won image {w} the vote.",
+    "Image {w} is where the people who looked at both ended up.",
+    "Those who saw the pair before me settled on image {w}.",
 )
+"""Ways to give the label away; {w} is A or B."""
 LEAKS_OF_TIES: Final = (
     "The human preference is a tie.",
     "People saw no difference, as the hint says.",
     "Annotators called it a tie.",
     "The label says that neither was preferred.",
+    "Those who looked before me could not choose either.",
 )
-
-_FLAWED: Final = {
-    Flaw.BLUR: "blurred",
-    Flaw.NOISE: "noisy",
-    Flaw.CUT: "cut into at one of its objects",
-    Flaw.STRAY: "marred by a stray mark",
-    Flaw.TINT: "tinted all over",
-}
-_DEGREE: Final = {Strength.SLIGHT: "slightly", Strength.CLEAR: "clearly", Strength.HEAVY: "heavily"}
-SOUND: Final = "is crisp and free of flaws"
-
-
-def thing(item: Item) -> str:
-    """An item as claims name it: size, colour, shape and place."""
-    size = None if item.shape is Shape.LETTER else item.size
-    return phrase(Want(item.shape, item.colour, item.letter, size, item.place))
-
-
-def flawed(defect: Defect | None) -> str:
-    """What is said of an image's soundness."""
-    if defect is None:
-        return SOUND
-    return f"is {_DEGREE[defect.strength]} {_FLAWED[defect.flaw]}"
-
-
-class Says(StrEnum):
-    """What kind of thing a claim says."""
-
-    SHOWS = "shows"
-    LACKS = "lacks"
-    FLAW = "flaw"
-    SOUND = "sound"
-    GROUND = "ground"
-
-
-@frozen(slots=True)
-class Understood:
-    """A claim taken apart."""
-
-    says: Says
-    things: tuple[Want, ...] = ()
-    flaw: Flaw | None = None
-    ground: Background | None = None
-
-
-_LACKS = re.compile(r"\b(?:lacks|misses|has lost|shows no)\b")
-_GROUND = re.compile(rf"\b({'|'.join(b.value for b in BACKGROUNDS)}) background\b")
-
-
-def understood(claim: str) -> Understood | None:
-    """What a sentence of the teacher's kind claims, None for any other."""
-    for flaw, word in _FLAWED.items():
-        if word in claim:
-            return Understood(Says.FLAW, flaw=flaw)
-    if SOUND in claim:
-        return Understood(Says.SOUND)
-    ground = _GROUND.search(claim)
-    if ground:
-        return Understood(Says.GROUND, ground=Background(ground[1]))
-    things = things_in(claim)
-    if not things:
-        return None
-    return Understood(Says.LACKS if _LACKS.search(claim) else Says.SHOWS, things)
-
-
-def holds(claim: str, drawing: Drawing) -> bool | None:
-    """Whether a claim is so of a drawing; None where the sentence is not of the teacher's kind."""
-    said = understood(claim)
-    if said is None:
-        return None
-    defect = drawing.defect
-    match said.says:
-        case Says.FLAW:
-            return defect is not None and defect.flaw is said.flaw
-        case Says.SOUND:
-            return defect is None
-        case Says.GROUND:
-            return drawing.scene.background is said.ground
-    there = all(any(w.fits(i) for i in drawing.scene.items) for w in said.things)
-    return there if said.says is Says.SHOWS else not there
+VAGUE: Final = (
+    "Image {w} has a more pleasing balance overall.",
+    "Image {w} feels more harmonious.",
+    "The arrangement of image {w} works better.",
+    "Image {w} makes the stronger impression.",
+)
+"""What is said when scores are bent without a reason to name."""
+OPENINGS: Final = (
+    "The request names what should be seen.",
+    "The request is for a simple drawing.",
+    "What is asked for is plain.",
+)
+BETTER: Final = (
+    "Image {w} does better overall.",
+    "Overall image {w} answers the request better.",
+    "All in all image {w} is the stronger one.",
+)
+ALIKE: Final = ("Both come out alike.", "Overall there is no telling them apart.")
+ANOTHER: Final = (
+    "The other image does this differently.",
+    "Image B handles this differently.",
+    "Compared with the other one this stands out.",
+)
+"""What a critique of one image must not say."""
+ABSENT: Final = ("The request asks for none.", "Nothing of the kind is asked for.")
+"""Why a dimension does not apply."""
+ALL_WELL: Final = ("The image does what was asked.", "Nothing of weight is wrong.")
+AMISS: Final = ("The image falls short in places.", "Some of the request is not met.")

@@ -58,6 +58,11 @@ def phrase(want: Want) -> str:
     return f"{size}{want.colour.value} {noun(want.shape, want.letter)}{place}"
 
 
+def plural(want: Want) -> str:
+    """Several of the thing; only what has no size and place is counted."""
+    return phrase(want) + ("es" if want.shape is Shape.CROSS else "s")
+
+
 def listed(parts: list[str]) -> str:
     """Parts joined as a sentence joins them."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -66,7 +71,7 @@ def listed(parts: list[str]) -> str:
 def _drawing_words(brief: Brief) -> str:
     counted = Counter(brief.wants)
     parts = [
-        f"a {phrase(want)}" if count == 1 else f"{_NUMBERS[count]} {phrase(want)}s"
+        f"a {phrase(want)}" if count == 1 else f"{_NUMBERS[count]} {plural(want)}"
         for want, count in counted.items()
     ]
     ground = f" on a {brief.background.value} background" if brief.background else ""
@@ -89,10 +94,8 @@ def _edit_words(brief: Brief, edit: Edit, chance: Chance) -> str:
 
 def prompt_of(brief: Brief, chance: Chance) -> str:
     """A prompt that asks for the brief; which of its wordings is drawn."""
-    if brief.edit:
-        words = _edit_words(brief, brief.edit, chance)
-    else:
-        words = chance.pick(_LEADS) + _drawing_words(brief)
+    edit, lead = brief.edit, "" if brief.edit else chance.pick(_LEADS)
+    words = _edit_words(brief, edit, chance) if edit else lead + _drawing_words(brief)
     return f"{words}, {chance.pick(_QUALITY)}" if brief.quality else words
 
 
@@ -113,7 +116,7 @@ _SIZE, _COLOUR = _any(tuple(SIZES)), _any(tuple(COLOURS))
 _SHAPE, _PLACE, _GROUND = _any(tuple(FIGURES)), _any(tuple(PLACES)), _any(tuple(BACKGROUNDS))
 _THING = re.compile(
     rf"(?:\b(?P<number>two|three|four) )?(?:\b(?P<size>{_SIZE}) )?\b(?P<colour>{_COLOUR}) "
-    rf"(?:(?P<shape>{_SHAPE})s?\b|letter \"(?P<letter>[A-Z])\")(?: at the (?P<place>{_PLACE}))?"
+    rf"(?:(?P<shape>{_SHAPE})(?:e?s)?\b|letter \"(?P<letter>[A-Z])\")(?: at the (?P<place>{_PLACE}))?"
 )
 _NAMED_GROUND = re.compile(rf"\bon (?:a|the same) (?P<ground>{_GROUND}) background")
 _NEW_GROUND = re.compile(rf"\b(?:change|make) the background (?:to )?(?P<ground>{_GROUND})\b")
@@ -165,7 +168,7 @@ def _edit_of(prompt: str, things: tuple[Want, ...]) -> Edit | None:
         return Edit(Op.REMOVE, target=first)
     if re.search(r"\b(?:add|put in) a\b", prompt):
         return Edit(Op.ADD, new=first)
-    if len(things) > 1:
+    if len(things) > 1 and re.search(r"\b(?:replace|turn)\b", prompt):
         return Edit(Op.REPLACE, target=first, new=things[1])
     return _change_of(prompt, first)
 

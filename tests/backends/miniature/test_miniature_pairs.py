@@ -32,8 +32,11 @@ def test_a_pair_is_decided_by_its_index_alone():
 
 
 def test_golden_pairs():
-    said = [json.dumps(truth_to_dict(t), sort_keys=True) + p.image_a.sha256 for p, t in stream(40)]
-    assert sha256("".join(said).encode()).hexdigest()[:16] == "467f322d0a57fa62"
+    said = [
+        json.dumps(truth_to_dict(t), sort_keys=True) + p.request.prompt + p.image_a.sha256
+        for p, t in stream(40)
+    ]
+    assert sha256("".join(said).encode()).hexdigest()[:16] == "5fbfb8e1aab13b67"
 
 
 def test_labels_are_balanced_noisy_and_mostly_decisive(drawn):
