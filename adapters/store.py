@@ -1,40 +1,38 @@
 """The store on disk: SQLite, one row a key, in the order of arrival.
 
-`SqliteStore` is safe from one thread at a time, whichever it is; a second living process that
-wants to write is refused. Only what was asked for and paid is kept: no image, no secret. Network
-file systems are not for it (write-ahead log).
+Only what was asked for and paid is kept: no image, no secret. A second living process that wants to
+write is refused; readers are welcome at any time. Not for network file systems (write-ahead log).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from parrot.core.asks import Failed, FailureKind, Finish, Reply, TokenLogprob, Usage
 from parrot.core.engine.memory import supersedes
 from parrot.core.errors import NewerStoreError, StoreBusyError, StoreError, StoreFullError
 from parrot.core.interfaces import Key, Record
 
-SCHEMA = 1
-_TABLES = """
-create table meta(name text primary key, value text) strict;
-create table result(
+_META = "create table meta(name text primary key, value text) strict"
+# A reply that is no valid Unicode (a lone surrogate) is kept as the bytes of WTF-8, all else as text.
+_RESULT = """create table result(
   id integer primary key,
   key blob not null unique,
   outcome text not null,
-  reply text, finish text, logprobs text,
+  reply any, finish text, logprobs text,
   error text, model text not null, until text not null,
   tokens_in integer, tokens_cached integer, tokens_out integer,
   max_tokens integer not null, top_logprobs integer,
-  attempts integer not null, latency real not null, at real not null) strict;
-insert into meta values ('schema', '1');
-"""
+  attempts integer not null, latency real not null, at real not null) strict"""
 _COLUMNS = (
     "key, outcome, reply, finish, logprobs, error, model, until, tokens_in, tokens_cached,"
     " tokens_out, max_tokens, top_logprobs, attempts, latency, at"
@@ -44,49 +42,41 @@ _PUT = (
     f"insert into result({_COLUMNS}) values ({', '.join('?' * len(_NAMES))})"  # noqa: S608
     f" on conflict(key) do update set {', '.join(f'{n} = excluded.{n}' for n in _NAMES[1:])}"
 )
-_MOST = 500  # variables of one statement
+_PAGE = 500  # keys of one statement, rows of one page of a scan
+_CACHE_KIB = 65536
+
+
+def _widen_reply(db: sqlite3.Connection) -> None:
+    db.execute("alter table result rename to result_1")
+    db.execute(_RESULT)
+    db.execute(
+        f"insert into result(id, {_COLUMNS}) select id, {_COLUMNS} from result_1"  # noqa: S608
+    )
+    db.execute("drop table result_1")
+
+
+Migration = Callable[[sqlite3.Connection], None]
+MIGRATIONS: Final[tuple[Migration, ...]] = (_widen_reply,)
+"""From schema n + 1 to n + 2; what is stored is carried over, never thrown away."""
 
 
 class SqliteStore:
-    """Answers by key in a file. Raises StoreError and its kin for whatever is wrong with it.
+    """Answers by key in a file, made where there is none. Safe from any thread.
 
-    read_only: looks while another process writes; needs the file to exist.
+    read_only: looks, also while another process writes; the file must exist. Raises StoreBusyError
+    where another living process writes, NewerStoreError, StoreFullError, or StoreError.
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         self.path = Path(path)
-        self._guard = threading.Lock()
-        self._lock: sqlite3.Connection | None = None
-        if not read_only:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+        self._guard = threading.RLock()
+        self._lock = None if read_only else _locked(self.path)
         try:
             with _explained(self.path):
-                self._db = self._opened(read_only=read_only)
+                self._db = _read_only(self.path) if read_only else _writable(self.path)
         except BaseException:
             self._release()
             raise
-
-    def _opened(self, *, read_only: bool) -> sqlite3.Connection:
-        mode = "ro" if read_only else "rwc"
-        uri = f"{self.path.resolve().as_uri()}?mode={mode}"
-        db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-        db.execute("pragma busy_timeout=5000")
-        if not read_only:
-            db.execute("pragma page_size=16384")
-            db.execute("pragma journal_mode=wal")
-            db.execute("pragma synchronous=full")
-        found = db.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()[0]
-        if not found:
-            if read_only:
-                raise StoreError(f"{self.path} is no store of this library")
-            db.executescript(f"begin; {_TABLES} commit;")
-        (schema,) = db.execute("select value from meta where name = 'schema'").fetchone()
-        if int(schema) > SCHEMA:
-            raise NewerStoreError(
-                f"{self.path} has store version {schema}, this library reads up to {SCHEMA}: upgrade"
-            )
-        return db
 
     def __enter__(self) -> Self:
         return self
@@ -112,22 +102,11 @@ class SqliteStore:
 
     def have(self, keys: Collection[Key], /) -> set[Key]:
         """Those of the keys under which a reply is stored."""
-        return {bytes(key) for (key,) in self._select("key", keys, " and outcome = 'reply'")}
+        return {key for (key,) in self._select("key", keys, " and outcome = 'reply'")}
 
     def get(self, keys: Collection[Key], /) -> Mapping[Key, Record]:
         """The stored records of those keys that have one."""
         return {row[0]: _record(row) for row in self._select(_COLUMNS, keys)}
-
-    def _select(self, columns: str, keys: Collection[Key], more: str = "") -> list[Sequence[Any]]:
-        wanted = list(keys)
-        rows: list[Sequence[Any]] = []
-        with self._guard, _explained(self.path):
-            for start in range(0, len(wanted), _MOST):
-                part = wanted[start : start + _MOST]
-                marks = ",".join("?" * len(part))
-                query = f"select {columns} from result where key in ({marks}){more}"  # noqa: S608
-                rows += self._db.execute(query, part)
-        return rows
 
     def put(self, records: Iterable[Record], /) -> None:
         """All or nothing; a failure or a shorter reply never replaces a better record."""
@@ -136,85 +115,198 @@ class SqliteStore:
             old = best.get(record.key)
             if old is None or supersedes(record, old):
                 best[record.key] = record
-        there = self.get(best)
-        rows = [_row(r) for k, r in best.items() if k not in there or supersedes(r, there[k])]
-        with self._guard, _explained(self.path):
-            self._db.execute("begin immediate")
-            try:
-                self._db.executemany(_PUT, rows)
-                self._db.execute("commit")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
-                raise
+        with self._guard, _explained(self.path), _transaction(self._db):
+            there = self.get(best)
+            better = (r for k, r in best.items() if k not in there or supersedes(r, there[k]))
+            self._db.executemany(_PUT, map(_row, better))
 
     def scan(self) -> Iterator[Record]:
-        """Every record, oldest first."""
+        """Every record, in the order in which its key first came."""
         last = 0
+        query = f"select id, {_COLUMNS} from result where id > ? order by id limit {_PAGE}"  # noqa: S608
         while True:
             with self._guard, _explained(self.path):
-                rows = self._db.execute(
-                    f"select id, {_COLUMNS} from result where id > ? order by id limit 500",  # noqa: S608
-                    (last,),
-                ).fetchall()
+                rows = self._db.execute(query, (last,)).fetchall()
             if not rows:
                 return
             for identity, *row in rows:
                 yield _record(row)
                 last = identity
 
+    def _select(self, columns: str, keys: Collection[Key], more: str = "") -> list[Sequence[Any]]:
+        wanted = iter(keys)
+        rows: list[Sequence[Any]] = []
+        with self._guard, _explained(self.path):
+            while part := list(islice(wanted, _PAGE)):
+                marks = ",".join("?" * len(part))
+                query = f"select {columns} from result where key in ({marks}){more}"  # noqa: S608
+                rows += self._db.execute(query, part)
+        return rows
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?{mode}"
+    db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    db.execute("pragma busy_timeout=5000")
+    db.execute(f"pragma cache_size=-{_CACHE_KIB}")
+    return db
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    db = _connected(path, "mode=ro")
+    try:
+        schema = _schema(db, path)
+        if schema is None:
+            raise StoreError(f"{path} is empty, no store")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _writable(path: Path) -> sqlite3.Connection:
+    db = _connected(path, "mode=rwc")
+    try:
+        db.execute("pragma page_size=16384")
+        schema = _schema(db, path)
+        db.execute("pragma journal_mode=wal")
+        db.execute("pragma synchronous=full")
+        _bring_up_to_date(db, schema)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _schema(db: sqlite3.Connection, path: Path) -> int | None:
+    """The version of the store in a database; None where it is empty."""
+    tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
+    if not tables:
+        return None
+    found = None
+    if {"meta", "result"} <= tables:
+        found = db.execute("select value from meta where name = 'schema'").fetchone()
+    if found is None:
+        raise StoreError(f"{path} is a database, but no store of this library")
+    schema, known = int(found[0]), len(MIGRATIONS) + 1
+    if schema > known:
+        raise NewerStoreError(
+            f"{path} has store version {schema}, this library knows versions up to {known}: upgrade"
+        )
+    return schema
+
+
+def _bring_up_to_date(db: sqlite3.Connection, schema: int | None) -> None:
+    with _transaction(db):
+        if schema is None:
+            db.execute(_META)
+            db.execute(_RESULT)
+        else:
+            for migrate in MIGRATIONS[schema - 1 :]:
+                migrate(db)
+        news = {"schema": str(len(MIGRATIONS) + 1), "writer": f"process {os.getpid()}"}
+        db.executemany("insert or replace into meta values (?, ?)", news.items())
+
 
 def _locked(path: Path) -> sqlite3.Connection:
-    # An exclusive transaction on a file beside the store: released by the system however the
+    # An exclusive transaction on a file beside the store: the system releases it however the
     # process ends, and it does not keep readers of the store out.
-    lock = sqlite3.connect(
-        path.with_name(path.name + ".lock"),
-        timeout=0.2,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        lock.execute("begin exclusive")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" in str(error):
-            raise StoreBusyError(f"{path} is in use by another process") from None
-        raise StoreError(f"{path}: {error}") from None
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(
+            path.with_name(path.name + ".lock"),
+            timeout=0.2,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            lock.execute("begin exclusive")
+        except sqlite3.OperationalError as error:
+            lock.close()
+            if _code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            message = f"{path} is in use by another process{_holder(path)}"
+            raise StoreBusyError(message) from None
     return lock
+
+
+def _holder(path: Path) -> str:
+    try:
+        with closing(_connected(path, "mode=ro")) as db:
+            found = db.execute("select value from meta where name = 'writer'").fetchone()
+    except sqlite3.Error:  # it is being made this very moment, or is damaged; busy it is
+        found = None
+    return f" ({found[0]})" if found else ""
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("begin immediate")
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("rollback")
+        raise
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        said = str(error)
-        if "full" in said:
+    except sqlite3.Error as error:
+        code = _code(error)
+        if code == sqlite3.SQLITE_FULL:
             message = f"no space left for {path}; everything committed before is safe"
-            raise StoreFullError(message) from None
-        if "not a database" in said or "malformed" in said:
-            raise StoreError(f"{path} is damaged or no store: {said}") from None
-        raise StoreError(f"{path}: {said}") from None
+            raise StoreFullError(message) from error
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise StoreBusyError(f"{path}: {error}") from error
+        if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise StoreError(f"{path} is damaged or no store: {error}") from error
+        raise StoreError(f"{path}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error}") from error
 
 
 def _row(record: Record) -> tuple[Any, ...]:
     outcome = record.outcome
+    said: tuple[Any, ...]
+    tokens: tuple[int | None, int | None, int | None]
     if isinstance(outcome, Reply):
         usage = outcome.usage
-        logprobs = outcome.logprobs
         said = (
-            None
-            if logprobs is None
-            else json.dumps([[t.token, t.logprob, t.top] for t in logprobs])
+            "reply",
+            _text(outcome.text),
+            outcome.finish.value,
+            _written(outcome.logprobs),
+            None,
         )
-        text = outcome.text.encode("utf-8", "replace").decode()
-        head = ("reply", text, outcome.finish.value, said, None)
         tokens = (usage.prompt, usage.cached, usage.completion)
     else:
         error = json.dumps([outcome.kind.value, outcome.detail, outcome.attempts])
-        head, tokens = ("failed", None, None, None, error), (None, None, None)  # type: ignore[assignment]
+        said, tokens = ("failed", None, None, None, error), (None, None, None)
     tail = (record.max_tokens, record.top_logprobs, record.attempts, record.latency, record.at)
-    return (record.key, *head, record.model, record.until, *tokens, *tail)
+    return (record.key, *said, record.model, record.until, *tokens, *tail)
+
+
+def _text(text: str) -> str | bytes:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _written(logprobs: Sequence[TokenLogprob] | None) -> str | None:
+    if logprobs is None:
+        return None
+    return json.dumps([[t.token, t.logprob, t.top] for t in logprobs], separators=(",", ":"))
 
 
 _FINISH = {f.value: f for f in Finish}
@@ -226,7 +318,8 @@ def _record(row: Sequence[Any]) -> Record:
     value: Reply | Failed
     if outcome == "reply":
         tokens = None if logprobs is None else _logprobs(logprobs)
-        value = Reply(text, _FINISH[finish], Usage(prompt, cached, completion), tokens)
+        said = text if type(text) is str else text.decode("utf-8", "surrogatepass")
+        value = Reply(said, _FINISH[finish], Usage(prompt, cached, completion), tokens)
     else:
         kind, detail, tries = json.loads(error)
         value = Failed(FailureKind(kind), detail, tries)

@@ -1,24 +1,35 @@
 """How many asks may be in flight: grows while the server takes it, shrinks when it says no.
 
 A state machine that is told what happened and when; it neither waits nor reads a clock. Additive
-increase, multiplicative decrease, with slow start; and where cuts turn out not to help, because the
-server refuses at random and not for load, the limit comes back and is held.
+increase, multiplicative decrease, with slow start; careful near the level where the server last
+said no. Where cuts turn out not to help, because the server refuses at random and not for load, the
+limit comes back and is held.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import define, field, frozen, validators
 
-START, FLOOR = 16, 8
-GROWTH, CUT = 1.05, 0.8
-BUSY = 0.8  # a round says something about the limit only if so much of it was used
-COOL_DOWN = 1.5  # seconds after a cut in which further refusals belong to it
-LONGEST_COOL_DOWN = 30.0
-LEVEL = 0.9  # a refusal below this share of the level of the last cut does not look like a cap
-HELPED = 0.6  # a cut helped if the share of refusals fell to this part of what it was
-CUTS_IN_VAIN = 3
-HOLD, LONGEST_HOLD = 30.0, 480.0
-RISEN, SAMPLE = 1.5, 20  # in a hold, a share this much higher over so many tries is load
+START: Final = 16
+FLOOR: Final = 8
+GROWTH: Final = 1.05
+CUT: Final = 0.8
+SECOND: Final = 3  # one refusal is chance; another within limit / 3 tries is a cut
+BUSY: Final = 0.8  # a round says something about the limit only if so much of it was used
+COOL_DOWN: Final = 1.0  # seconds after a cut in which further refusals belong to it
+LONGEST_COOL_DOWN: Final = 30.0
+NEAR: Final = 0.95  # from this share of the wall on, growth is a probe:
+PROBE: Final = 5  # one more after so many rounds
+LOWER: Final = 0.9  # a refusal below this share of the last one's level does not look like a wall
+HELPED: Final = 0.6  # a cut helped if the share of refusals fell below this part of what it was
+IN_VAIN: Final = 3  # cuts in a row that did not help
+HOLD: Final = 30.0
+LONGEST_HOLD: Final = 480.0
+RECENT: Final = 100  # tries over which the recent share of refusals is smoothed
+RISEN: Final = 2.0  # in a hold, a recent share so many times higher, and
+MARGIN: Final = 0.05  # this much more, is load after all
 
 
 @frozen(slots=True)
@@ -30,7 +41,7 @@ class _Cut:
 
 @define(slots=True)
 class Gate:
-    """An adaptive limit in [floor, ceiling]; `ceiling` wins where the floor is above it.
+    """An adaptive limit in [8, ceiling], or of `ceiling` where that is less.
 
     Told by its owner: `enter` before a try, then exactly one of `passed`, `refused` or `left`.
     """
@@ -39,13 +50,19 @@ class Gate:
     limit: int = field(init=False)
     in_flight: int = field(init=False, default=0)
     _floor: int = field(init=False)
-    _fast: bool = field(init=False, default=True)  # slow start, which is fast
-    _successes: int = field(init=False, default=0)
-    _peak: int = field(init=False, default=0)
-    _tried: int = field(init=False, default=0)
+    _starting: bool = field(init=False, default=True)  # doubling until the first refusal
+    _wall: int | None = field(init=False, default=None)  # the level of the last refusal
+    _proven: int | None = field(init=False, default=None)  # a wall found in spite of a hold
+    _round: int = field(init=False, default=0)  # first-try successes in the round
+    _peak: int = field(init=False, default=0)  # most in flight in the round
+    _clean: bool = field(init=False, default=True)  # no refusal in the round
+    _tried: int = field(init=False, default=0)  # since the last cut
     _refused: int = field(init=False, default=0)
+    _warned: int = field(init=False, default=0)  # tries in which another refusal is no chance
+    _seen: int = field(init=False, default=0)  # tries in all, as far as it matters
+    _recent: float = field(init=False, default=0.0)  # share of refusals
     _cool_until: float = field(init=False, default=float("-inf"))
-    _cuts: tuple[_Cut, ...] = field(init=False, default=())  # in a row, each in vain but the last
+    _cuts: tuple[_Cut, ...] = field(init=False, default=())  # in a row, in vain but for the first
     _hold_until: float = field(init=False, default=float("-inf"))
     _hold: float = field(init=False, default=HOLD)
     _held_share: float = field(init=False, default=0.0)
@@ -71,45 +88,80 @@ class Gate:
     def passed(self, now: float, *, first: bool = True) -> None:
         """A reply came; `first`: on its ask's first try. A round is `limit` of these."""
         self.in_flight -= 1
-        self._tried += 1
-        self._successes += first
-        if self._successes >= self.limit:
-            self._end_round(now)
+        self._note(refused=False)
+        self._round += first
+        if self._round < self.limit * (PROBE if self._near_wall else 1):
+            return
+        if self._peak >= BUSY * self.limit and self._may_grow(now):
+            self._grow(now)
+        self._round, self._peak, self._clean = 0, self.in_flight, True
 
     def refused(self, now: float, *, retry_after: float | None = None) -> None:
         """The server asked for less."""
         self.in_flight -= 1
+        self._note(refused=True)
+        self._clean = False
+        if self._holds(now):
+            return
+        self._starting = False
+        if now >= self._cool_until:
+            if self._warned > 0:
+                self._cut(now, retry_after or 0.0)
+            else:
+                self._warned = max(4, self.limit // SECOND)
+        elif self._share > 0.5 and self.in_flight < self.limit:
+            # The cut was too small: what is above the server's limit comes straight back, again
+            # and again, so each refusal now closes one place.
+            self.limit = max(self._floor, self.limit - 1)
+            self._wall = self.limit + 1
+
+    def _note(self, *, refused: bool) -> None:
         self._tried += 1
-        self._refused += 1
-        if now < self._hold_until and not self._risen():
-            return
-        if now < self._cool_until:
-            return
-        self._cut(now, retry_after or 0.0)
+        self._refused += refused
+        self._warned -= not refused
+        self._seen = min(self._seen + 1, RECENT)
+        self._recent += (refused - self._recent) / self._seen
 
-    def _end_round(self, now: float) -> None:
-        if self._peak >= BUSY * self.limit:
-            grown = self.limit * 2 if self._growing_fast(now) else int(self.limit * GROWTH)
-            self.limit = min(self.ceiling, max(self.limit + 1, grown))
-        self._successes, self._peak = 0, self.in_flight
-
-    def _growing_fast(self, now: float) -> bool:
-        return self._fast or (now < self._hold_until and not self._risen())
-
+    @property
     def _share(self) -> float:
         return self._refused / self._tried if self._tried else 0.0
 
-    def _risen(self) -> bool:
-        return self._tried >= SAMPLE and self._share() > RISEN * self._held_share
+    @property
+    def _near_wall(self) -> bool:
+        return self._wall is not None and self.limit >= min(NEAR * self._wall, self._wall - 1)
+
+    def _holds(self, now: float) -> bool:
+        return now < self._hold_until and self._recent <= RISEN * self._held_share + MARGIN
+
+    def _may_grow(self, now: float) -> bool:
+        return self._holds(now) or (self._clean and now >= self._cool_until)
+
+    def _grow(self, now: float) -> None:
+        limit = self.limit
+        if self._near_wall:
+            grown = limit + 1
+        elif self._starting or self._holds(now):
+            grown = limit * 2
+        else:
+            grown = max(limit + 1, int(limit * GROWTH))
+        if self._wall is not None and limit >= self._wall:
+            self._wall = self._proven = None  # it is not there any more
+        elif self._wall is not None:
+            grown = min(grown, max(limit + 1, int(NEAR * self._wall)))
+        self.limit = min(self.ceiling, grown)
 
     def _cut(self, now: float, retry_after: float) -> None:
-        cut = _Cut(self.in_flight + 1, self.limit, self._share())
+        cut = _Cut(self.in_flight + 1, self.limit, self._share)
+        if now < self._hold_until:
+            self._proven = cut.level
         self._cuts = (*self._cuts, cut) if self._in_vain(cut) else (cut,)
-        self._fast, self._hold_until = False, float("-inf")
-        self._successes = self._peak = self._tried = self._refused = 0
-        if len(self._cuts) > CUTS_IN_VAIN:
+        self._hold_until = float("-inf")
+        self._round = self._tried = self._refused = self._warned = 0
+        self._peak, self._clean = self.in_flight, True
+        if len(self._cuts) > IN_VAIN:
             self._restore(now)
             return
+        self._wall = cut.level
         self.limit = max(self._floor, int(CUT * min(self.limit, cut.level)))
         self._cool_until = now + min(LONGEST_COOL_DOWN, max(COOL_DOWN, retry_after))
 
@@ -117,12 +169,12 @@ class Gate:
         if not self._cuts:
             return False
         before = self._cuts[-1]
-        lower = cut.level < LEVEL * before.level or self.limit <= self._floor
+        lower = cut.level < LOWER * before.level or self.limit <= self._floor
         return lower and cut.share > HELPED * before.share
 
     def _restore(self, now: float) -> None:
-        self.limit = max(cut.limit for cut in self._cuts)
-        self._held_share = max(cut.share for cut in self._cuts)
+        self.limit, self._wall = max(self.limit, self._cuts[0].limit), self._proven
+        self._held_share = self._recent
         self._hold_until = now + self._hold
         self._hold = min(LONGEST_HOLD, 2 * self._hold)
         self._cuts = ()

@@ -134,7 +134,8 @@ class Run:
             tell()
 
     def _committed(self, records: Sequence[Record]) -> None:
-        self.emit(Committed(self.clock.now(), len(records)))
+        if self.shelf.keeps:
+            self.emit(Committed(self.clock.now(), len(records)))
         for worker in self.workers:
             worker.committed(records)
 

@@ -21,7 +21,7 @@ SECONDS: Final = 0.25
 
 
 class Shelf:
-    """Batches of at most `ROWS` records or `SECONDS` seconds. With no store, nothing is kept."""
+    """Batches of at most `ROWS` records or `SECONDS` seconds. Without a store nothing is kept."""
 
     def __init__(
         self,
@@ -40,8 +40,9 @@ class Shelf:
         self.pending = 0  # records handed in and not yet committed
 
     @property
-    def store(self) -> Store | None:
-        return self._store
+    def keeps(self) -> bool:
+        """Whether there is a store at all."""
+        return self._store is not None
 
     def keep(self, record: Record) -> None:
         """Takes a record for the next batch."""
@@ -53,14 +54,18 @@ class Shelf:
             self._timer = asyncio.get_running_loop().create_task(self._flush_later())
 
     def run(self, work: Callable[[Store | None], R]) -> asyncio.Future[R]:
-        """Runs `work` with the store on the store's thread."""
+        """Runs `work` with the store on the store's thread; at once where there is no store."""
+        if self._store is None:
+            done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+            done.set_result(work(None))
+            return done
         return self._thread.run(partial(work, self._store))
 
     async def drained(self) -> None:
         """Returns when all that was kept is committed, or told to `on_error`."""
         self._flush()
         if self.pending and not self._broken:
-            await self._thread.run(_nothing)
+            await self.run(_nothing)
 
     async def aclose(self) -> None:
         """Commits what is left and ends the thread; the store stays open."""
@@ -83,13 +88,8 @@ class Shelf:
     def _flush(self) -> None:
         self._stop_timer()
         rows, self._rows = self._rows, []
-        if not rows or self._broken:
-            return
-        self._thread.run(partial(self._put, rows)).add_done_callback(partial(self._put_done, rows))
-
-    def _put(self, rows: Sequence[Record]) -> None:
-        if self._store is not None:
-            self._store.put(rows)
+        if rows and not self._broken:
+            self.run(partial(_put, rows)).add_done_callback(partial(self._put_done, rows))
 
     def _put_done(self, rows: Sequence[Record], future: asyncio.Future[None]) -> None:
         error = future.exception()
@@ -101,5 +101,10 @@ class Shelf:
         self._on_commit(rows)
 
 
-def _nothing() -> None:
+def _put(rows: Sequence[Record], store: Store | None) -> None:
+    if store is not None:
+        store.put(rows)
+
+
+def _nothing(_: Store | None) -> None:
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -201,21 +201,25 @@ def look_up(
     missing: list[Missing[T]] = []
     found = 0
     for job, keys in zip(jobs, keyed, strict=True):
-        replies: list[Outcome | None] = []
-        for key, ask in zip(keys, job.asks, strict=True):
-            record = records.get(key)
-            enough = record is not None and answers(record, ask)
-            replies.append(record.outcome if record is not None and enough else None)
-        lacking = replies.count(None)
-        found += len(replies) - lacking
+        replies = [_found(records, key, ask) for key, ask in zip(keys, job.asks, strict=True)]
+        if None not in replies:
+            found += len(replies)
+            entries.append((job.subject, tuple(replies)))  # type: ignore[arg-type]
+            continue
         slot = Slot(stream, job.subject, replies)
-        entries.append(slot if lacking else slot.done())
+        found += len(replies) - slot.left
+        entries.append(slot)
         missing += [
             (slot, index, keys[index], job.asks[index], _failure(records.get(keys[index])))
             for index, reply in enumerate(replies)
             if reply is None
         ]
     return entries, missing, found
+
+
+def _found(records: Mapping[Key, Record], key: Key, ask: Ask) -> Outcome | None:
+    record = records.get(key)
+    return record.outcome if record is not None and answers(record, ask) else None
 
 
 def _failure(record: Record | None) -> FailureKind | None:
