@@ -9,19 +9,33 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_JUDGEMENT = re.compile(r"^[^\w\n]*Detailed[ _]Judge?ment\b", re.IGNORECASE | re.MULTILINE)
+_JUDGEMENT = re.compile(
+    r"^[^\w\n\\]*Detailed[ _]Judge?ments?[^\w\n:：]*(?:[:：]|$)", re.IGNORECASE | re.MULTILINE
+)
 _SCORE_LINE = re.compile(
-    r"^[^\w\n]*(?:\d{1,2}[.)][^\w\n]*)?Score(?:[ _]B)?[^\w\n]*[:：]"
+    r"^[^\w\n\\]*(?:\d{1,2}[.)][^\w\n]*)?Score(?:[ _]B)?[^\w\n]*[:：]"
     r"[^\w\n]*(?:\n[^\w\n]*){0,2}(?:\d|N/?A\b|not applicable\b)[^\n]*\n",
     re.IGNORECASE | re.MULTILINE,
 )
+
+
+_THOUGHT_END = re.compile(r"^[^\\\n]*</think(?:ing)?>[ \t\r]*$", re.MULTILINE)
+
+
+def _thought_end(text: str) -> int | None:
+    """Where thinking ends, 0 without any; None while it goes on. Readers escape quoted ends."""
+    if text.lstrip().startswith("<think"):
+        close = text.find("</think")
+        return close if close >= 0 else None
+    closed = _THOUGHT_END.search(text) if "</think" in text else None
+    return closed.end() if closed else 0
 
 
 @lru_cache(maxsize=256)
 def _heading(words: str) -> re.Pattern[str]:
     named = r"[ _]+".join(re.escape(word) for word in words.split())
     return re.compile(
-        rf"^[^\w\n]*(?:\d{{1,2}}[.)][^\w\n]*)?{named}(?:[^\w\n]|\([^()\n]*\))*$",
+        rf"^[^\w\n\\]*(?:\d{{1,2}}[.)][^\w\n]*)?{named}(?:[^\w\n]|\([^()\n]*\))*$",
         re.IGNORECASE | re.MULTILINE,
     )
 
@@ -33,8 +47,8 @@ def end_of_scores(text: str, last_score: str) -> int | None:
     heading is followed by a score whose own line is closed, after the last "Detailed Judgement" and
     outside an unfinished thinking block. A form quoted with no numbers in it has no scores.
     """
-    start = text.rfind("</think>") + 1
-    if not start and text.lstrip().startswith("<think"):
+    start = _thought_end(text)
+    if start is None:
         return None
     for judgement in _JUDGEMENT.finditer(text, start):
         start = judgement.end()

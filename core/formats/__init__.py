@@ -10,6 +10,7 @@ from parrot.core.formats.choice import (
     read_choice,
     write_choice,
 )
+from parrot.core.formats.detecting import format_of
 from parrot.core.formats.form import Form, ReplyFormat
 from parrot.core.formats.json_reply import JSON
 from parrot.core.formats.markup import MARKUP, MARKUP_SCORE_FIRST
@@ -35,6 +36,7 @@ __all__ = [
     "choice_named",
     "first_bracket",
     "format_named",
+    "format_of",
     "read_choice",
     "write_choice",
 ]

@@ -1,11 +1,18 @@
-"""JSON replies, for servers that guide generation by a schema: reasons before scores."""
+"""JSON replies, for servers that guide generation by a schema: reasons before scores.
+
+Read with prose, a fence or thinking around it; numbers may be strings, keys may be headings. Of
+several objects the last that judges counts. What is whole of a cut object is read, with a problem.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 from attrs import frozen
 
@@ -21,12 +28,24 @@ from parrot.core.critiques import (
     Refinement,
     Score,
 )
-from parrot.core.errors import Unwritable
+from parrot.core.formats.checking import WINNERS, check_writable, is_no_request
 from parrot.core.formats.form import Form
-from parrot.core.formats.markup import contradiction, unwrapped
-from parrot.core.formats.values import Unread, read_score, read_winner
+from parrot.core.formats.grammar import (
+    SCORE,
+    SCORE_A,
+    SCORE_B,
+    WINNER,
+    Grammar,
+    grammar_of,
+)
+from parrot.core.formats.objects import Digits, Members, cut_object, objects_in
+from parrot.core.formats.sections import Raw, Section, findings
+from parrot.core.formats.values import Unread
+from parrot.core.formats.wrapping import normal_lines, without_thinking
 from parrot.core.rubric import Rubric
-from parrot.core.values import Label
+
+_KEYS = {SCORE: "score", SCORE_A: "score_a", SCORE_B: "score_b", WINNER: "winner"}
+_NEVER = re.compile(r"(?!)")
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -65,40 +84,31 @@ class JsonReply:
 
     def outline(self, rubric: Rubric, form: Form, /, *, refine: bool = True) -> str:
         """The object as prompts show it."""
-        shown: dict[str, Any] = {"analysis": "..."}
-        fields = (
-            {"score_a": "number", "score_b": "number", "winner": "A, B, Tie or N/A"}
-            if form is Form.PAIRWISE
-            else {"score": "number or N/A"}
-        )
-        shown["judgement"] = {d.key: {"justification": "...", **fields} for d in rubric.dimensions}
-        shown["summary"] = "..."
+        number = f"number from {rubric.scale.low:g} to {rubric.scale.high:g}"
+        judged: dict[str, Any] = {}
+        for d in rubric.dimensions:
+            score = f"{number} or N/A" if d.optional else number
+            winner = "A, B, Tie or N/A" if d.optional else "A, B or Tie"
+            fields = {"score_a": score, "score_b": score, "winner": winner}
+            if form is Form.POINTWISE:
+                fields = {"score": score}
+            judged[d.key] = {"justification": "what you see", **fields}
+        shown: dict[str, Any] = {"analysis": "what the user asks for", "judgement": judged}
+        shown["summary"] = "one or two sentences"
         if form is Form.POINTWISE and refine:
-            shown["refinement"] = {"comments": "...", "request": "the whole request"}
-        return json.dumps(shown, indent=1)
+            shown["refinement"] = {"comments": "what to change", "request": "the whole request"}
+        return json.dumps(shown, indent=1, ensure_ascii=False)
 
     def schema(self, rubric: Rubric, form: Form, /) -> Mapping[str, Any]:
         """What the object must be."""
         return _schema(rubric, form)
 
     def write(self, value: Critique | Comparison, rubric: Rubric, /) -> str:
-        """The object of a value. Raises Unwritable for a dimension that the rubric lacks."""
-        judged: dict[str, Any] = {}
-        for f in value.findings:
-            if f.dimension not in rubric.keys:
-                raise Unwritable(f"rubric {rubric.name!r} has no dimension {f.dimension!r}")
-            if isinstance(f, PairFinding):
-                winner = "Tie" if f.winner is Label.TIE else f.winner.value
-                judged[f.dimension] = {
-                    "justification": f.justification,
-                    "score_a": _out(f.score_a),
-                    "score_b": _out(f.score_b),
-                    "winner": winner,
-                }
-            else:
-                judged[f.dimension] = {"justification": f.justification, "score": _out(f.score)}
-        data: dict[str, Any] = {"analysis": value.analysis, "judgement": judged}
-        data["summary"] = value.summary
+        """The object that reads back as the value. Raises Unwritable as markup does."""
+        check_writable(value, rubric)
+        judged = {f.dimension: _written(f) for f in value.findings}
+        data: dict[str, Any] = {"analysis": value.analysis.strip(), "judgement": judged}
+        data["summary"] = value.summary.strip()
         if isinstance(value, Critique) and value.refinement is not None:
             again = value.refinement
             data["refinement"] = {"comments": again.comments, "request": again.request}
@@ -120,104 +130,119 @@ class JsonReply:
         self, text: str, rubric: Rubric, form: Form, /
     ) -> Reading[Critique] | Reading[Comparison]:
         """What the object says, also with prose or a fence around it. Never raises."""
-        data = _first_object(unwrapped(text))
-        if data is None:
-            code = ProblemCode.NOT_JSON if text.strip() else ProblemCode.EMPTY
-            lost = (Problem(code, "no JSON object in the reply"),)
-            empty: Reading[Any] = Reading(
-                Critique(()) if form is Form.POINTWISE else Comparison(()), lost
-            )
-            return empty
-        problems: list[Problem] = []
-        analysis, summary = (_text(data.get(n)) for n in ("analysis", "summary"))
-        judged = data.get("judgement")
-        entries = judged if isinstance(judged, Mapping) else {}
+        grammar = grammar_of(rubric, form)
+        data, problems = _judging(text, rubric)
+        found, lacks = findings(_sections(_judgement(data, rubric), grammar), grammar)
+        problems += lacks
+        analysis, summary = _text(data.get("analysis")), _text(data.get("summary"))
         if form is Form.PAIRWISE:
-            pairs = tuple(_pairs(entries, rubric, problems))
+            pairs = cast("tuple[PairFinding, ...]", found)
             return Reading(Comparison(pairs, analysis, summary), tuple(problems))
-        singles = tuple(_singles(entries, rubric, problems))
-        again = data.get("refinement")
-        refinement = None
-        if isinstance(again, Mapping) and isinstance(again.get("request"), str):
-            refinement = Refinement(_text(again.get("comments")), _text(again["request"]))
+        singles = cast("tuple[Finding, ...]", found)
+        refinement = _refinement(data, problems)
         return Reading(Critique(singles, analysis, summary, refinement), tuple(problems))
 
 
-def _out(score: Score) -> float | str:
+def _written(finding: Finding | PairFinding) -> dict[str, Any]:
+    reason = {"justification": finding.justification.strip()}
+    if isinstance(finding, Finding):
+        return {**reason, "score": _number(finding.score)}
+    scores = {"score_a": _number(finding.score_a), "score_b": _number(finding.score_b)}
+    return {**reason, **scores, "winner": WINNERS[finding.winner]}
+
+
+def _number(score: Score) -> float | str:
     return "N/A" if score is NA else float(score)
 
 
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+def _judging(text: str, rubric: Rubric) -> tuple[Members, list[Problem]]:
+    """The last object that judges, else the last of all, else what is whole of a cut one."""
+    none = Members([])
+    body = without_thinking(normal_lines(text), _NEVER)
+    if body is None:
+        return none, [Problem(ProblemCode.UNCLOSED, "the thinking never ends")]
+    if not body.strip():
+        return none, [Problem(ProblemCode.EMPTY, "the reply is empty")]
+    whole = list(objects_in(body))
+    for found in reversed(whole):
+        if _judgement(found, rubric):
+            return found, []
+    cut = cut_object(body)
+    if cut is not None and _judgement(cut, rubric):
+        return cut, [Problem(ProblemCode.UNCLOSED, "the object is cut short")]
+    if whole:
+        return whole[-1], []
+    return none, [Problem(ProblemCode.NOT_JSON, "no JSON object in the reply")]
 
 
-def _first_object(text: str) -> Mapping[str, Any] | None:
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    for _ in range(5):
-        if start < 0:
-            return None
-        try:
-            found, _end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            start = text.find("{", start + 1)
+def _plain(name: str) -> str:
+    return "".join(char for char in name.casefold() if char.isalnum())
+
+
+def _judgement(data: Members, rubric: Rubric) -> Members:
+    """The members that judge a dimension each; the object's own where it has no judgement."""
+    inner = [v for k, v in data.items() if _plain(k) in ("judgement", "judgment")]
+    if inner and not data.repeated & {"judgement", "judgment"}:
+        return inner[0] if isinstance(inner[0], Members) else Members([])
+    names = {_plain(key) for key in rubric.keys}
+    own = [(k, v) for k, v in data.items() if _plain(k) in names and isinstance(v, Members)]
+    return Members([] if inner else own)
+
+
+def _sections(judged: Members, grammar: Grammar) -> Iterator[Section]:
+    names: dict[str, int] = {}
+    for number, dimension in enumerate(grammar.rubric.dimensions):
+        names.setdefault(_plain(dimension.heading), number)
+    names |= {_plain(key): number for number, key in enumerate(grammar.rubric.keys)}
+    for key, entry in judged.items():
+        number = names.get(_plain(key), -1)
+        if number < 0:
             continue
-        return found if isinstance(found, dict) else None
-    return None
+        if key in judged.repeated:
+            twice = Unread(ProblemCode.DUPLICATE, f"{key!r} stands twice and differs")
+            yield Section(number, "", (twice,) * len(grammar.values))
+        elif isinstance(entry, Members):
+            yield _section(number, entry, grammar)
 
 
-def _score(entry: Mapping[str, Any], name: str, rubric: Rubric) -> Score | Unread:
-    value = entry.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return Unread(ProblemCode.MISSING, f"no {name}")
-    return read_score(str(value), rubric.scale)
+def _section(number: int, entry: Members, grammar: Grammar) -> Section:
+    said = {_plain(k): v for k, v in entry.items()}
+    repeated = {_plain(k) for k in entry.repeated}
+    values = tuple(_raw(_plain(_KEYS[kind]), said, repeated) for kind in grammar.values)
+    reason = said.get("justification")
+    return Section(number, _text(reason) if isinstance(reason, str) else None, values)
 
 
-def _entries(
-    judged: Mapping[str, Any], rubric: Rubric, problems: list[Problem]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for key in rubric.keys:
-        entry = judged.get(key)
-        if isinstance(entry, Mapping):
-            yield key, entry
-        else:
-            problems.append(Problem(ProblemCode.MISSING, "no entry", key))
+def _raw(name: str, said: Mapping[str, Any], repeated: set[str]) -> Raw:
+    if name not in said:
+        return None
+    value = said[name]
+    if name in repeated:
+        return Unread(ProblemCode.CONFLICTING, "stands twice and differs")
+    if isinstance(value, Digits):
+        number = float(value)
+        if math.isinf(number):
+            return Unread(ProblemCode.OUT_OF_SCALE, "is beyond all numbers")
+        return format(Decimal(repr(number)), "f")
+    if isinstance(value, str):
+        return value
+    code = ProblemCode.NO_WINNER if name == "winner" else ProblemCode.NOT_A_SCORE
+    return Unread(code, f"is {json.dumps(value)[:40]}")
 
 
-def _singles(
-    judged: Mapping[str, Any], rubric: Rubric, problems: list[Problem]
-) -> Iterator[Finding]:
-    for key, entry in _entries(judged, rubric, problems):
-        score = _score(entry, "score", rubric)
-        if isinstance(score, Unread):
-            problems.append(Problem(score.code, score.detail, key))
-        else:
-            yield Finding(key, _text(entry.get("justification")), score)
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) and not isinstance(value, Digits) else ""
 
 
-def _pairs(
-    judged: Mapping[str, Any], rubric: Rubric, problems: list[Problem]
-) -> Iterator[PairFinding]:
-    for key, entry in _entries(judged, rubric, problems):
-        finding = _pair(key, entry, rubric)
-        if isinstance(finding, Unread):
-            problems.append(Problem(finding.code, finding.detail, key))
-        else:
-            yield finding
-
-
-def _pair(key: str, entry: Mapping[str, Any], rubric: Rubric) -> PairFinding | Unread:
-    score_a, score_b = (_score(entry, n, rubric) for n in ("score_a", "score_b"))
-    for score in (score_a, score_b):
-        if isinstance(score, Unread):
-            return score
-    winner = read_winner(_text(entry.get("winner")))
-    if isinstance(winner, Unread):
-        return winner
-    assert not isinstance(score_a, Unread)
-    assert not isinstance(score_b, Unread)
-    wrong = contradiction(score_a, score_b, winner)
-    return wrong or PairFinding(key, _text(entry.get("justification")), score_a, score_b, winner)
+def _refinement(data: Members, problems: list[Problem]) -> Refinement | None:
+    again = data.get("refinement")
+    if again is None:
+        return None
+    request = _text(again.get("request")) if isinstance(again, Members) else ""
+    if not request:
+        problems.append(Problem(ProblemCode.MISSING, "a refinement without a refined request"))
+        return None
+    return None if is_no_request(request) else Refinement(_text(again.get("comments")), request)
 
 
 JSON = JsonReply()

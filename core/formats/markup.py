@@ -1,226 +1,124 @@
 """Markup replies: the headings that RationalRewards checkpoints write (paper 3.2, 3.3).
 
-A line is a heading only if it is nothing but one: `#` signs, a number, bold, then a known name and
-a colon or the line's end. Names inside prose never cut a section. The judgement is read from the
-last `# Detailed Judgement` heading on, so that one quoted in the analysis does not count. Both
-field orders are read; which is written is the instance's.
-
-Texts that a reader could take for structure are written with a `\\` before the line, which the
-reader takes off again.
+Both field orders are read whichever is written. A reply whose headings stand once each and in order
+is read as it stands; any other goes through the rules of `resolving`. Texts are carried without the
+whitespace around them, and with the escapes of `escaping`.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-from typing import Any, Literal, overload
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, cast, overload
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from parrot.core.critiques import (
-    NA,
     Comparison,
     Critique,
     Finding,
-    NotApplicable,
     PairFinding,
     Problem,
     ProblemCode,
     Reading,
     Refinement,
-    Score,
 )
-from parrot.core.errors import Unwritable
+from parrot.core.formats.checking import (
+    WINNERS,
+    check_writable,
+    form_of,
+    is_no_request,
+    number_text,
+)
+from parrot.core.formats.escaping import escaped, unescaped
 from parrot.core.formats.form import Form
-from parrot.core.formats.values import Unread, read_score, read_winner
+from parrot.core.formats.grammar import (
+    COMMENTS,
+    ENDERS,
+    REFINEMENT,
+    REQUEST,
+    SUMMARY,
+    Grammar,
+    Plan,
+    Spot,
+    Token,
+    grammar_of,
+    regions,
+)
+from parrot.core.formats.resolving import resolve
+from parrot.core.formats.sections import Raw, Section, alike, findings
+from parrot.core.formats.wrapping import FENCE, normal_lines, without_fence, without_thinking
 from parrot.core.rubric import Dimension, Rubric
-from parrot.core.values import Label
 
-ANALYSIS, JUDGEMENT, SUMMARY = "User Request Analysis", "Detailed Judgement", "Summary"
-REFINING, COMMENTS, REFINED = "User Request Refinement", "Refinement Comments", "Refined Request"
-REASON, WINNER = "Justification", "Winner"
-_TOP = {ANALYSIS: "analysis", JUDGEMENT: "judgement", SUMMARY: "summary", REFINING: "refining"}
-_FIELDS = {
-    REASON: "reason",
-    "Score A": "score_a",
-    "Score B": "score_b",
-    "Score": "score",
-    WINNER: "winner",
-    COMMENTS: "comments",
-    REFINED: "refined",
-}
-_PAIR_FIELDS = ("score_a", "score_b", "winner")
-_BARE = {ANALYSIS, JUDGEMENT, SUMMARY, REFINING, COMMENTS, REFINED}
+_WRAPS = ("[", "`", "~")
 
 
-@lru_cache(maxsize=64)
-def _finder(rubric: Rubric) -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]:
-    """One expression for every heading of a rubric, and what each name stands for."""
-    names = {n.casefold(): ("top", part) for n, part in _TOP.items()}
-    names |= {n.casefold(): ("field", part) for n, part in _FIELDS.items()}
-    names["detailed judgment"] = ("top", "judgement")
-    names |= {d.heading.casefold(): ("dimension", d.key) for d in rubric.dimensions}
-    ordered = sorted(names, key=len, reverse=True)
-    known = "|".join(re.escape(n).replace(r"\ ", r"[ _]+") for n in ordered)
-    pattern = (
-        r"^[ \t>]*(?P<marks>(?:[-*•][ \t]+)?#{0,6}[ \t]*(?:[*_]{1,3}[ \t]*)?(?:\d{1,2}[.)][ \t]*)?"
-        rf"[*_]{{0,3}}[ \t]*)(?P<name>{known})(?P<close>[*_\] \t]*)"
-        r"(?:\((?:[^()\n]{0,40})\)[*_ \t]*)?"
-        r"(?P<colon>[:：][*_ \t]*|(?=[ \t]*$))(?P<rest>[^\n]*)$"
-    )
-    return re.compile(pattern, re.IGNORECASE | re.MULTILINE), names
+class _Parts(NamedTuple):
+    """A reply taken apart. comments and request are None where their headings are absent."""
 
-
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"^\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.DOTALL)
-_ESCAPED = re.compile(r"^\\", re.MULTILINE)
-
-
-def unwrapped(text: str) -> str:
-    """The reply without carriage returns, thinking block and a code fence around everything."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if "</think" in text:
-        text = _THINKING.sub("", text)
-        head, closing, tail = text.rpartition("</think>")
-        text = tail if closing else head or tail
-    fenced = _FENCE.match(text) if "```" in text else None
-    return fenced[1] if fenced and "\n```" not in fenced[1] else text
-
-
-Field = tuple[str, str]
-
-
-@frozen(slots=True)
-class _Sections:
-    """A reply taken apart: texts of the top sections, and fields of each dimension in order."""
-
-    texts: dict[str, str]
-    dimensions: dict[str, list[list[Field]]]
-    judged: bool
-
-
-def _taken_apart(text: str, rubric: Rubric) -> _Sections:
-    finder, names = _finder(rubric)
-    found = [
-        (m, *names[" ".join(m["name"].replace("_", " ").split()).casefold()])
-        for m in finder.finditer(text)
-    ]
-    found = [f for f in found if _is_heading(*f)]
-    starts = [i for i, (_, kind, part) in enumerate(found) if (kind, part) == ("top", "judgement")]
-    first = starts[-1] if starts else 0
-    texts: dict[str, str] = {}
-    dimensions: dict[str, list[list[Field]]] = {}
-    if starts:
-        _analysis(text, found[:first], found[first][0].start(), texts)
-    current: list[Field] | None = None
-    for index in range(first, len(found)):
-        match, kind, part = found[index]
-        end = found[index + 1][0].start() if index + 1 < len(found) else len(text)
-        body = _body(text, match, end)
-        if kind == "dimension":
-            current = [("opening", body)]
-            dimensions.setdefault(part, []).append(current)
-        elif kind == "top":
-            current = None
-            if part != "judgement":
-                texts.setdefault(part, body)
-        elif part in ("comments", "refined"):
-            current = None
-            texts[part] = body
-        elif current is not None:
-            current.append((part, body))
-    return _Sections(texts, dimensions, bool(starts))
-
-
-def _is_heading(match: re.Match[str], kind: str, part: str) -> bool:
-    # A dimension's name before more words on its line is prose ("Text Rendering: the sign is ...")
-    # unless the line is marked as a heading; so are section names without any mark.
-    rest, marked = match["rest"].strip(" *_"), bool(match["marks"].strip(" >-•"))
-    if kind == "dimension":
-        return not rest
-    if kind == "top":
-        return marked or not rest
-    return True
-
-
-def _analysis(
-    text: str, before: list[tuple[re.Match[str], str, str]], end: int, texts: dict[str, str]
-) -> None:
-    for match, kind, part in before:
-        if (kind, part) == ("top", "analysis"):
-            texts["analysis"] = _body(text, match, end)
-            return
-
-
-def _body(text: str, match: re.Match[str], end: int) -> str:
-    body = text[match.start("rest") : end]
-    body = _ESCAPED.sub("", body) if "\\" in body else body
-    return body.strip()
+    analysis: str
+    sections: Sequence[tuple[int, str | None, tuple[Raw, ...]]]
+    summary: str
+    refines: bool
+    comments: str | None
+    request: str | None
+    rival: tuple[Section, ...] | None = None
+    requests: tuple[str, ...] = ()
 
 
 @frozen(slots=True)
 class Markup:
-    """The headings form. score_first: the field order that is written and shown (paper C.3)."""
+    """The headings form. score_first: whether scores are written before justifications."""
 
     name: str
     score_first: bool = False
 
     def outline(self, rubric: Rubric, form: Form, /, *, refine: bool = True) -> str:
-        """The headings as prompts show them."""
-        lines = [f"# {ANALYSIS}:", "", f"# {JUDGEMENT}:"]
+        """The headings as prompts show them, with what belongs under each in brackets."""
+        lines = ["# User Request Analysis", "[what the user asks for]", "# Detailed Judgement"]
         for number, dimension in enumerate(rubric.dimensions, start=1):
-            score = "[score or N/A]" if dimension.optional else "[score]"
-            if form is Form.PAIRWISE:
-                winner = f"[A, B{', Tie or N/A' if dimension.optional else ' or Tie'}]"
-                values = [f"## Score A: {score}", f"## Score B: {score}", f"## {WINNER}: {winner}"]
-            else:
-                values = [f"## Score: {score}"]
-            reason = [f"## {REASON}: [what you see]"]
-            fields = [*values, *reason] if self.score_first else [*reason, *values]
-            lines += [f"{number}. {dimension.heading}:", *fields]
-        lines += [f"# {SUMMARY}: [one or two sentences]"]
+            lines.append(f"{number}. {dimension.heading}:")
+            lines += self._fields("[what you see]", _shown_values(dimension, rubric, form))
+        lines.append("# Summary: [one or two sentences]")
         if form is Form.POINTWISE and refine:
-            lines += ["", f"# {REFINING}:", f"## {COMMENTS}: [what to change]"]
-            lines += [f"## {REFINED}: [the whole request]"]
+            lines += ["", "# User Request Refinement:"]
+            lines += ["## Refinement Comments: [what to change]"]
+            lines += ["## Refined Request: [the whole request, rewritten]"]
         return "\n".join(lines)
 
     def schema(self, rubric: Rubric, form: Form, /) -> None:
-        """Markup has none."""
+        """None: servers guide by JSON schemas only."""
 
     def write(self, value: Critique | Comparison, rubric: Rubric, /) -> str:
-        """The reply that reads back as the value. Raises Unwritable where there is none."""
-        found = {f.dimension: f for f in value.findings}
-        unknown = set(found) - set(rubric.keys)
-        if unknown:
-            raise Unwritable(f"rubric {rubric.name!r} has no dimension {min(unknown)!r}")
-        lines = [f"# {ANALYSIS}:", _escaped(value.analysis, rubric), "", f"# {JUDGEMENT}:"]
-        for number, dimension in enumerate(rubric.dimensions, start=1):
-            finding = found.get(dimension.key)
-            if finding is not None:
-                lines += [f"{number}. {dimension.heading}:", *self._fields(finding, rubric)]
-        lines += [f"# {SUMMARY}: {_escaped(value.summary, rubric)}"]
-        if isinstance(value, Critique) and value.refinement is not None:
-            again = value.refinement
-            lines += ["", f"# {REFINING}:", f"## {COMMENTS}: {_escaped(again.comments, rubric)}"]
-            lines += [f"## {REFINED}: {_escaped(again.request, rubric)}"]
-        text = "\n".join(lines)
-        form = Form.POINTWISE if isinstance(value, Critique) else Form.PAIRWISE
-        if not _same(self.read(text, rubric, form).value, value, rubric):
-            raise Unwritable("the value does not read back: some text or score cannot be carried")
-        return text
+        """The reply that reads back as the value.
 
-    def _fields(self, finding: Finding | PairFinding, rubric: Rubric) -> list[str]:
-        reason = [f"## {REASON}: {_escaped(finding.justification, rubric)}"]
-        if isinstance(finding, PairFinding):
-            values = [
-                f"## Score A: {_shown(finding.score_a)}",
-                f"## Score B: {_shown(finding.score_b)}",
-                f"## {WINNER}: {_WON[finding.winner]}",
-            ]
-        else:
-            values = [f"## Score: {_shown(finding.score)}"]
-        return [*values, *reason] if self.score_first else [*reason, *values]
+        Raises Unwritable for findings out of the rubric's order, scores off its scale, a winner
+        against its scores, a refinement without a request, and a heading that reads as another.
+        """
+        grammar = grammar_of(rubric, form_of(value))
+        check_writable(value, rubric, grammar.uncarried)
+        lines = ["# User Request Analysis"]
+        if analysis := escaped(value.analysis, grammar):
+            lines.append(analysis)
+        lines.append("# Detailed Judgement")
+        numbers = {key: number for number, key in enumerate(rubric.keys, start=1)}
+        for finding in value.findings:
+            key = finding.dimension
+            lines.append(f"{numbers[key]}. {rubric[key].heading}:")
+            reason = escaped(finding.justification, grammar)
+            lines += self._fields(reason, _written_values(finding))
+        lines.append(_headed("# Summary:", escaped(value.summary, grammar)))
+        if isinstance(value, Critique) and value.refinement is not None:
+            comments = escaped(value.refinement.comments, grammar)
+            request = escaped(value.refinement.request, grammar)
+            lines += ["", "# User Request Refinement:"]
+            lines.append(_headed("## Refinement Comments:", comments))
+            lines.append(_headed("## Refined Request:", request))
+        return "\n".join(lines)
+
+    def _fields(self, reason: str, values: list[str]) -> list[str]:
+        justification = _headed("## Justification:", reason)
+        return [*values, justification] if self.score_first else [justification, *values]
 
     @overload
     def read(
@@ -237,150 +135,138 @@ class Markup:
     def read(
         self, text: str, rubric: Rubric, form: Form, /
     ) -> Reading[Critique] | Reading[Comparison]:
-        """What the reply says. Never raises and invents no score; every lack is a problem."""
-        if not text.strip():
-            lost = (Problem(ProblemCode.EMPTY, "the reply is empty"),)
-            return (
-                Reading(Critique(()), lost)
-                if form is Form.POINTWISE
-                else Reading(Comparison(()), lost)
-            )
-        sections = _taken_apart(unwrapped(text), rubric)
-        problems: list[Problem] = []
-        texts = sections.texts
-        analysis, summary = texts.get("analysis", ""), texts.get("summary", "")
+        """What the reply says. Never raises and invents no score; every lack is a problem.
+
+        A refined request of "N/A" or "none" is none. Absent analysis and summary are no problem.
+        """
+        grammar = grammar_of(rubric, form)
+        parts, problems = _taken_apart(text, grammar)
+        found, lacks = findings(parts.sections, grammar)
+        if parts.rival is not None:
+            found, differ = alike(found, findings(parts.rival, grammar)[0])
+            lacks += differ
+        problems += lacks
         if form is Form.PAIRWISE:
-            pairs = tuple(_each(sections, rubric, problems, _pair_finding))
-            return Reading(Comparison(pairs, analysis, summary), tuple(problems))
-        singles = tuple(_each(sections, rubric, problems, _finding))
-        refinement = None
-        if "refined" in texts:
-            refinement = Refinement(texts.get("comments", ""), texts["refined"])
-        return Reading(Critique(singles, analysis, summary, refinement), tuple(problems))
+            pairs = cast("tuple[PairFinding, ...]", found)
+            return Reading(Comparison(pairs, parts.analysis, parts.summary), tuple(problems))
+        refinement = _refinement(parts, problems)
+        singles = cast("tuple[Finding, ...]", found)
+        critique = Critique(singles, parts.analysis, parts.summary, refinement)
+        return Reading(critique, tuple(problems))
 
 
-_WON: dict[Label | NotApplicable, str] = {Label.A: "A", Label.B: "B", Label.TIE: "Tie", NA: "N/A"}
+def _headed(heading: str, text: str) -> str:
+    return f"{heading} {text}" if text else heading
 
 
-def _shown(score: Score) -> str:
-    return "N/A" if score is NA else repr(float(score))
+def _shown_values(dimension: Dimension, rubric: Rubric, form: Form) -> list[str]:
+    low, high = rubric.scale.low, rubric.scale.high
+    or_none = " or N/A" if dimension.optional else ""
+    score = f"[a number from {low:g} to {high:g}{or_none}]"
+    if form is Form.POINTWISE:
+        return [f"## Score: {score}"]
+    winner = "[A, B, Tie or N/A]" if dimension.optional else "[A, B or Tie]"
+    return [f"## Score A: {score}", f"## Score B: {score}", f"## Winner: {winner}"]
 
 
-def _each(sections: _Sections, rubric: Rubric, problems: list[Problem], read: Any) -> Any:
-    for dimension in rubric.dimensions:
-        found = sections.dimensions.get(dimension.key)
-        if not found:
-            problems.append(Problem(ProblemCode.MISSING, "no section", dimension.key))
-            continue
-        values = [read(fields, dimension, rubric) for fields in found]
-        whole = [v for v in values if not isinstance(v, Unread)]
-        if not whole:
-            problems.append(Problem(values[0].code, values[0].detail, dimension.key))
-        elif len(set(whole)) > 1:
-            detail = "two sections that differ"
-            problems.append(Problem(ProblemCode.DUPLICATE, detail, dimension.key))
-        else:
-            yield whole[0]
-
-
-def _values(fields: list[Field], name: str) -> str | Unread | None:
-    said = [text for part, text in fields if part == name]
-    if len({" ".join(s.split()) for s in said}) > 1:
-        return Unread(ProblemCode.DUPLICATE, f"{name} is there twice and differs")
-    return said[0] if said else None
-
-
-def _score_of(fields: list[Field], name: str, rubric: Rubric) -> Score | Unread:
-    raw = _values(fields, name)
-    if raw is None:
-        return Unread(ProblemCode.MISSING, f"no {name.replace('_', ' ')}")
-    return raw if isinstance(raw, Unread) else read_score(_first_lines(raw), rubric.scale)
-
-
-def _first_lines(raw: str) -> str:
-    # A value stands on its heading's line or the next that says something; what follows is prose.
-    lines = [line for line in raw.split("\n") if line.strip()]
-    return "\n".join(lines[:2])
-
-
-def _reason_of(fields: list[Field]) -> str:
-    said = [text for part, text in fields if part == "reason"]
-    opening = next((text for part, text in fields if part == "opening"), "")
-    return said[0] if said else opening
-
-
-def _finding(fields: list[Field], dimension: Dimension, rubric: Rubric) -> Finding | Unread:
-    score = _score_of(fields, "score", rubric)
-    if isinstance(score, Unread):
-        return score
-    return Finding(dimension.key, _reason_of(fields), score)
-
-
-def _pair_finding(
-    fields: list[Field], dimension: Dimension, rubric: Rubric
-) -> PairFinding | Unread:
-    score_a, score_b = (_score_of(fields, n, rubric) for n in ("score_a", "score_b"))
-    if isinstance(score_a, Unread):
-        return score_a
-    if isinstance(score_b, Unread):
-        return score_b
-    raw = _values(fields, "winner")
-    if raw is None:
-        return Unread(ProblemCode.NO_WINNER, "no winner")
-    winner = raw if isinstance(raw, Unread) else read_winner(_first_lines(raw))
-    if isinstance(winner, Unread):
-        return winner
-    wrong = contradiction(score_a, score_b, winner)
-    return wrong or PairFinding(dimension.key, _reason_of(fields), score_a, score_b, winner)
-
-
-def contradiction(score_a: Score, score_b: Score, winner: Label | NotApplicable) -> Unread | None:
-    """Why two scores and a winner cannot stand together; a tied score may have a winner."""
-    absent = [s is NA for s in (score_a, score_b)]
-    if any(absent) != all(absent):
-        return Unread(ProblemCode.ONE_SIDED_NA, "one side is N/A and the other has a score")
-    if all(absent) != (winner is NA):
-        return Unread(ProblemCode.ONE_SIDED_NA, "scores and winner differ on N/A")
-    if score_a is NA or score_b is NA or winner is NA:
-        return None
-    better = Label.A if score_a > score_b else Label.B if score_b > score_a else winner
-    if winner is not Label.TIE and better is not winner:
-        detail = f"winner {winner} against {score_a:g} and {score_b:g}"
-        return Unread(ProblemCode.WINNER_AGAINST_SCORES, detail)
-    return None
-
-
-def _escaped(text: str, rubric: Rubric) -> str:
-    """Text whose lines no reader takes for structure; `_ESCAPED` undoes it."""
-    text = text.strip()
-    if not text:
-        return ""
-    finder, _ = _finder(rubric)
-    lines = text.split("\n")
-    return "\n".join(
-        "\\" + line
-        if line.startswith("\\") or finder.match(line) or (i and line.startswith("```"))
-        else line
-        for i, line in enumerate(lines)
-    )
-
-
-def _same(read: Critique | Comparison, value: Critique | Comparison, rubric: Rubric) -> bool:
-    """Whether what was read is what was written; texts are carried without space around them."""
-    order = {key: n for n, key in enumerate(rubric.keys)}
-    carried: list[Finding | PairFinding] = [
-        evolve(f, justification=f.justification.strip()) for f in value.findings
+def _written_values(finding: Finding | PairFinding) -> list[str]:
+    if isinstance(finding, Finding):
+        return [f"## Score: {number_text(finding.score)}"]
+    return [
+        f"## Score A: {number_text(finding.score_a)}",
+        f"## Score B: {number_text(finding.score_b)}",
+        f"## Winner: {WINNERS[finding.winner]}",
     ]
-    findings = tuple(sorted(carried, key=lambda f: order[f.dimension]))
-    again = getattr(value, "refinement", None)
-    if again is not None:
-        again = Refinement(again.comments.strip(), again.request.strip())
-    return (
-        read.findings == findings
-        and read.analysis == value.analysis.strip()
-        and read.summary == value.summary.strip()
-        and getattr(read, "refinement", None) == again
+
+
+def _taken_apart(text: str, grammar: Grammar) -> tuple[_Parts, list[Problem]]:
+    body = without_thinking(normal_lines(text), grammar.token)
+    if body is None:
+        problem = Problem(ProblemCode.UNCLOSED, "the thinking never ends")
+        return _Parts("", (), "", refines=False, comments=None, request=None), [problem]
+    if not body.startswith("\n"):
+        body = "\n" + body
+    spots = grammar.spots(body)
+    if spots and spots[0][1] and "\n" in body[: spots[0][1]]:
+        fenced = without_fence(body, spots[0][1])
+        if fenced is not body:
+            body, spots = fenced, grammar.spots(fenced)
+    plan = grammar.plan("".join([kind for kind, _, _ in spots]))
+    if plan is not None and spots:
+        return _planned(body, spots, plan, grammar), []
+    empty = [] if body.strip() else [Problem(ProblemCode.EMPTY, "the reply is empty")]
+    return _resolved(body, grammar), empty
+
+
+def _planned(body: str, spots: list[Spot], plan: Plan, grammar: Grammar) -> _Parts:
+    """The parts of a reply whose headings stand once each and in order."""
+    said = [body[one[2] : after[1]] for one, after in pairwise(spots)]
+    said.append(body[spots[-1][2] :])
+    escapes = "\\" in body
+
+    def text(at: int) -> str:
+        raw = said[at].strip()
+        return unescaped(raw, grammar) if escapes or raw[:1] in _WRAPS else raw
+
+    sections = [
+        (number, text(reason), tuple([said[i] for i in at])) for number, reason, at in plan.sections
+    ]
+    own = plan.analysis >= 0
+    return _Parts(
+        text(plan.analysis) if own else _preamble(body[: spots[0][1]], grammar),
+        sections,
+        text(plan.summary) if plan.summary >= 0 else "",
+        plan.refines,
+        text(plan.comments) if plan.comments >= 0 else None,
+        text(plan.request) if plan.request >= 0 else None,
     )
+
+
+def _preamble(before: str, grammar: Grammar) -> str:
+    return unescaped(FENCE.sub("", before), grammar)
+
+
+def _resolved(body: str, grammar: Grammar) -> _Parts:
+    found = resolve(body, grammar)
+    text = found.text
+    start, end = found.analysis
+    analysis = unescaped(text[start:end], grammar) if start else _preamble(text[:end], grammar)
+    tail = [token for token in found.tail if token.kind in ENDERS]
+    own = _own_tail(tail)
+    said: dict[str, list[str]] = {}
+    for token, region in zip(own, regions(text, own, len(text)), strict=True):
+        said.setdefault(token.kind, []).append(unescaped(region, grammar))
+    return _Parts(
+        analysis,
+        found.sections,
+        said.get(SUMMARY, [""])[0],
+        refines=REFINEMENT in said or COMMENTS in said,
+        comments=said.get(COMMENTS, [None])[0],
+        request=said.get(REQUEST, [None])[0],
+        rival=found.rival,
+        requests=tuple(said.get(REQUEST, ())),
+    )
+
+
+def _own_tail(tail: list[Token]) -> list[Token]:
+    """The headings after the judgement; a summary's own heading quoted in it is left as text."""
+    kept: list[Token] = []
+    for token in tail:
+        if token.kind == SUMMARY and kept:
+            continue
+        kept.append(token)
+    return kept
+
+
+def _refinement(parts: _Parts, problems: list[Problem]) -> Refinement | None:
+    if len(set(parts.requests)) > 1:
+        problems.append(Problem(ProblemCode.CONFLICTING, "refined requests that differ"))
+        return None
+    if parts.request and not is_no_request(parts.request):
+        return Refinement(parts.comments or "", parts.request)
+    if not parts.request and (parts.refines or parts.request is not None):
+        problems.append(Problem(ProblemCode.MISSING, "a refinement without a refined request"))
+    return None
 
 
 MARKUP = Markup("markup")
