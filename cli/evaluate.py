@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parrot.core.errors import ConfigError, ParrotError, UnknownNameError
+from parrot.core.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from parrot.core.evaluation import Report
@@ -42,17 +42,11 @@ def evaluate(
     from parrot.core.evaluation import evaluate as evaluated
     from parrot.core.evaluation import evaluation_protocol
 
-    try:
-        chosen = evaluation_protocol(protocol)
-        read = _reader(source)
-        development = read(dev) if dev else ()
-        report = evaluated(
-            read(judgements), chosen, dev=development, seed=seed, resamples=resamples
-        )
-        _tell(report, json_file)
-    except ParrotError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+    chosen = evaluation_protocol(protocol)
+    read = _reader(source)
+    development = read(dev) if dev else ()
+    report = evaluated(read(judgements), chosen, dev=development, seed=seed, resamples=resamples)
+    _tell(report, json_file)
 
 
 def _reader(source: str) -> Callable[[Path], list[Judged]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from parrot.core.evaluation.answers import (
-    Answer,
-    AnswerOrLack,
+from parrot.core.evaluation.bootstrap import bootstrap_interval
+from parrot.core.evaluation.choosing import (
+    ChoiceOrLack,
     Lack,
     ReaderRule,
-    answer_of,
-    first_bracket,
+    choice_of,
+    genai_bench_choice,
 )
-from parrot.core.evaluation.bootstrap import bootstrap_interval
 from parrot.core.evaluation.position import PositionBias, position_bias
 from parrot.core.evaluation.protocols import (
     EVALUATION_PROTOCOLS,
@@ -26,8 +25,7 @@ from parrot.core.evaluation.thresholds import Threshold, fit_threshold
 __all__ = [
     "EVALUATION_PROTOCOLS",
     "REPORT_SCHEMA",
-    "Answer",
-    "AnswerOrLack",
+    "ChoiceOrLack",
     "Cost",
     "EvaluationProtocol",
     "Lack",
@@ -36,12 +34,12 @@ __all__ = [
     "Report",
     "Threshold",
     "Unit",
-    "answer_of",
     "bootstrap_interval",
+    "choice_of",
     "evaluate",
     "evaluation_protocol",
-    "first_bracket",
     "fit_threshold",
+    "genai_bench_choice",
     "position_bias",
     "report_to_dict",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from parrot.core.candidates import Order
-from parrot.core.evaluation.answers import Answer, AnswerOrLack
+from parrot.core.evaluation.choosing import ChoiceOrLack
+from parrot.core.formats import Choice
 from parrot.core.judgements import Judged
 from parrot.core.values import Label
 
@@ -28,13 +29,13 @@ class PositionBias:
     pairs: int
 
 
-def position_bias(judged: Iterable[tuple[Judged, AnswerOrLack]]) -> PositionBias | None:
+def position_bias(judged: Iterable[tuple[Judged, ChoiceOrLack]]) -> PositionBias | None:
     """The bias, or None where no pair has a readable answer in both orders."""
     seen: dict[tuple[str, int], dict[Order, Label]] = {}
     for row, said in judged:
-        if isinstance(said, Answer):
+        if isinstance(said, Choice):
             one = row.judgement
-            seen.setdefault((one.pair_id, one.sample), {})[one.order] = said.winner
+            seen.setdefault((one.pair_id, one.sample), {})[one.order] = said.label
     both = [(found[Order.AB], found[Order.BA]) for found in seen.values() if len(found) == 2]
     if not both:
         return None

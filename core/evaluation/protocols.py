@@ -12,12 +12,13 @@ from enum import StrEnum
 from attrs import frozen
 
 from parrot.core.errors import UnknownNameError
-from parrot.core.evaluation.answers import Answer, ReaderRule
+from parrot.core.evaluation.choosing import ReaderRule
+from parrot.core.formats import Choice
 from parrot.core.judgements import Judged
 from parrot.core.values import Label
 
 Counts = Callable[[Judged], bool]
-Credit = Callable[[Judged, Answer], float | None]
+Credit = Callable[[Judged, Choice], float | None]
 
 
 class Cost(StrEnum):
@@ -86,27 +87,27 @@ def of_four(row: Judged, /) -> bool:
     return row.group_size == 4
 
 
-def same_winner(row: Judged, answer: Answer, /) -> float:
+def same_winner(row: Judged, choice: Choice, /) -> float:
     """1 for the human's label among A, B and TIE, else 0."""
-    return float(answer.winner is row.label)
+    return float(choice.label is row.label)
 
 
-def same_of_four(row: Judged, answer: Answer, /) -> float:
+def same_of_four(row: Judged, choice: Choice, /) -> float:
     """1 for the human's label among A, B, both good, both bad; a bare TIE is right for either."""
-    either = answer.both is None or answer.both is row.both
-    return float(answer.winner is row.label and either)
+    either = choice.both is None or choice.both is row.both
+    return float(choice.label is row.label and either)
 
 
-def same_if_decided(row: Judged, answer: Answer, /) -> float | None:
+def same_if_decided(row: Judged, choice: Choice, /) -> float | None:
     """As `same_winner`; None where the model says TIE."""
-    return None if answer.winner is Label.TIE else same_winner(row, answer)
+    return None if choice.label is Label.TIE else same_winner(row, choice)
 
 
-def half_for_one_tie(row: Judged, answer: Answer, /) -> float:
+def half_for_one_tie(row: Judged, choice: Choice, /) -> float:
     """1 for the same label, 0.5 where exactly one of human and model says TIE, else 0."""
-    if answer.winner is row.label:
+    if choice.label is row.label:
         return 1.0
-    return 0.5 if Label.TIE in (answer.winner, row.label) else 0.0
+    return 0.5 if Label.TIE in (choice.label, row.label) else 0.0
 
 
 _GENAI = "TIGER-Lab GenAI-Bench"

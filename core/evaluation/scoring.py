@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from parrot.core.errors import ProtocolError
-from parrot.core.evaluation.answers import Lack, answer_of
 from parrot.core.evaluation.bootstrap import Tally, bootstrap_interval
 from parrot.core.evaluation.checks import check_needs, check_rows, check_split
+from parrot.core.evaluation.choosing import Lack, choice_of
 from parrot.core.evaluation.position import position_bias
 from parrot.core.evaluation.protocols import EvaluationProtocol, evaluation_protocol
 from parrot.core.evaluation.report import Report
@@ -39,7 +39,7 @@ def evaluate(
     check_needs(counted, len(test), protocol)
     threshold = _threshold(test, tuple(dev), protocol)
     value = threshold.value if threshold else None
-    read = [(row, answer_of(row.judgement, protocol.reader, threshold=value)) for row in test]
+    read = [(row, choice_of(row.judgement, protocol.reader, threshold=value)) for row in test]
     return _report(read, protocol, threshold, seed=seed, resamples=resamples)
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from attrs import frozen
 
 from parrot.core.errors import ProtocolError
-from parrot.core.evaluation.answers import by_gap
+from parrot.core.evaluation.choosing import by_gap
 from parrot.core.evaluation.protocols import EvaluationProtocol
 from parrot.core.judgements import Judged
 

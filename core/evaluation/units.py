@@ -8,11 +8,12 @@ from attrs import frozen
 
 from parrot.core.candidates import Order
 from parrot.core.errors import ProtocolError
-from parrot.core.evaluation.answers import Answer, AnswerOrLack, Lack
+from parrot.core.evaluation.choosing import ChoiceOrLack, Lack
 from parrot.core.evaluation.protocols import Cost, EvaluationProtocol, Unit
+from parrot.core.formats import Choice
 from parrot.core.judgements import Judged
 
-Read = tuple[Judged, AnswerOrLack]
+Read = tuple[Judged, ChoiceOrLack]
 
 
 @frozen(slots=True)
@@ -35,8 +36,8 @@ def marks_of(read: Sequence[Read], protocol: EvaluationProtocol) -> tuple[list[M
     return marks, len(absent)
 
 
-def _mark(row: Judged, said: AnswerOrLack, protocol: EvaluationProtocol) -> Mark:
-    if isinstance(said, Answer):
+def _mark(row: Judged, said: ChoiceOrLack, protocol: EvaluationProtocol) -> Mark:
+    if isinstance(said, Choice):
         credit = protocol.credit(row, said)
         return Mark(row.request, credit or 0.0, credit is not None, credit is not None)
     cost = protocol.unreadable if said is Lack.UNREADABLE else protocol.missing
@@ -68,8 +69,8 @@ def _group_marks(read: Sequence[Read], protocol: EvaluationProtocol) -> tuple[li
     return marks, absent
 
 
-def _right(row: Judged, said: AnswerOrLack, protocol: EvaluationProtocol) -> bool:
-    return isinstance(said, Answer) and protocol.credit(row, said) == 1.0
+def _right(row: Judged, said: ChoiceOrLack, protocol: EvaluationProtocol) -> bool:
+    return isinstance(said, Choice) and protocol.credit(row, said) == 1.0
 
 
 def _groups(read: Sequence[Read]) -> Iterator[tuple[str, list[Read]]]:

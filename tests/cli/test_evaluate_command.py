@@ -8,14 +8,11 @@ import subprocess
 import sys
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from attrs import frozen
 
-from parrot.cli.evaluate import evaluate
+from parrot import cli
 from parrot.core.evaluation import EVALUATION_PROTOCOLS
 
-APP = typer.Typer()
-APP.command()(evaluate)
 ROWS = [
     {"pair_id": "p", "label": "A", "winner": "A", "model": "m"},
     {"pair_id": "q", "label": "B", "winner": "A", "model": "m"},
@@ -30,8 +27,23 @@ ROWS = [
 ]
 
 
-def run(*arguments):
-    return CliRunner().invoke(APP, [str(one) for one in arguments])
+@frozen
+class Result:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["parrot", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Result(ended.value.code or 0, said.out, said.err)
+
+    return call
 
 
 @pytest.fixture
@@ -44,7 +56,7 @@ def written(tmp_path):
     return write
 
 
-def test_json_on_standard_output_is_the_whole_of_it(written):
+def test_json_on_standard_output_is_the_whole_of_it(run, written):
     result = run(written(ROWS), "--protocol", "genai-bench-3way", "--json", "-")
     assert result.exit_code == 0
     report = json.loads(result.stdout)
@@ -80,7 +92,7 @@ def test_json_on_standard_output_is_the_whole_of_it(written):
     }
 
 
-def test_a_file_gets_the_same_object_and_the_screen_a_table(written, tmp_path):
+def test_a_file_gets_the_same_object_and_the_screen_a_table(run, written, tmp_path):
     path, out = written(ROWS), tmp_path / "out.json"
     arguments = (path, "--protocol", "mmrb2-both-orders", "--seed", 3, "--resamples", 50)
     result = run(*arguments, "--json", out)
@@ -94,7 +106,7 @@ def test_a_file_gets_the_same_object_and_the_screen_a_table(written, tmp_path):
     assert run(*arguments).stdout == result.stdout
 
 
-def test_a_threshold_is_told(written):
+def test_a_threshold_is_told(run, written):
     scored = [{"pair_id": f"t{i}", "label": "A", "score_a": 2, "score_b": 1} for i in range(3)]
     dev = [{"pair_id": "d", "label": "TIE", "score_a": 1.0, "score_b": 1.5}]
     path, split = written(scored), written(dev, "dev.jsonl")
@@ -103,7 +115,7 @@ def test_a_threshold_is_told(written):
     assert "tie within 0.5 (100.00 % of 1 development rows)" in " ".join(result.stdout.split())
 
 
-def test_recorded_answers_are_read_as_they_are(tmp_path):
+def test_recorded_answers_are_read_as_they_are(run, tmp_path):
     path = tmp_path / "answers.jsonl.gz"
     votes = ("leftvote", "rightvote", "tievote", "bothbad_vote")
     answers = ("[[A>B]]", "[[A>B]]", "[[A=B=Good]]", "[[B>A=Good]]\n[[A=B=Bad]]")
@@ -128,7 +140,7 @@ def test_recorded_answers_are_read_as_they_are(tmp_path):
 # How it says no. Configuration gives 2, broken records 1, and neither writes anything.
 
 
-def test_an_unknown_protocol(written, tmp_path):
+def test_an_unknown_protocol(run, written, tmp_path):
     out = tmp_path / "out.json"
     result = run(written(ROWS), "--protocol", "genai-bench-4way ", "--json", out)
     assert result.exit_code == 2
@@ -138,7 +150,7 @@ def test_an_unknown_protocol(written, tmp_path):
     assert result.stdout == ""
 
 
-def test_a_protocol_has_no_default(written):
+def test_a_protocol_has_no_default(run, written):
     result = run(written(ROWS))
     assert result.exit_code == 2
     assert "--protocol" in result.stderr
@@ -158,7 +170,7 @@ def test_a_protocol_has_no_default(written):
         ),
     ],
 )
-def test_a_bad_file_names_file_and_line(tmp_path, text, message):
+def test_a_bad_file_names_file_and_line(run, tmp_path, text, message):
     path = tmp_path / "judgements.jsonl"
     path.write_text(text, encoding="utf-8")
     result = run(path, "--protocol", "hpdv3", "--json", "-")
@@ -167,7 +179,7 @@ def test_a_bad_file_names_file_and_line(tmp_path, text, message):
     assert result.stdout == ""
 
 
-def test_no_file_no_source_and_no_place_to_write(written, tmp_path):
+def test_no_file_no_source_and_no_place_to_write(run, written, tmp_path):
     absent = run(tmp_path / "no.jsonl", "--protocol", "hpdv3")
     assert (absent.exit_code, "there is no file" in absent.stderr) == (2, True)
     source = run(written(ROWS), "--protocol", "hpdv3", "--from", "genai-answers")
@@ -177,7 +189,7 @@ def test_no_file_no_source_and_no_place_to_write(written, tmp_path):
     assert (out.exit_code, "cannot write" in out.stderr) == (2, True)
 
 
-def test_a_split_that_leaks_and_a_split_that_lacks(written):
+def test_a_split_that_leaks_and_a_split_that_lacks(run, written):
     scored = [{"pair_id": "t", "label": "A", "score_a": 2, "score_b": 1}]
     path = written(scored)
     leaking = run(path, "--protocol", "pickapic", "--dev", path)

@@ -283,8 +283,6 @@ def test_a_protocol_of_ones_own():
     mine = evolve(
         evaluation_protocol("no-tie-strict"),
         name="half-for-ties",
-        credit=lambda row, said: (
-            0.5 if said.winner is Label.TIE else float(said.winner is row.label)
-        ),
+        credit=lambda row, said: 0.5 if said.label is Label.TIE else float(said.label is row.label),
     )
     assert evaluate(MIXED, mine).accuracy == pytest.approx(100 * 2.5 / 6)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parrot.core.evaluation import evaluate, first_bracket
+from parrot.core.evaluation import evaluate, genai_bench_choice
 from parrot.core.judgements import Judged, Judgement
 from parrot.core.values import Both, Label
 
@@ -85,9 +85,9 @@ def test_our_official_reader_takes_what_theirs_took(task, judge):
         "[[A=B=Bad]]": (Label.TIE, Both.BAD),
     }
     for one in recorded(shared(task, judge)):
-        read = first_bracket(one["response"])
+        read = genai_bench_choice(one["response"])
         expected = names.get(one["model_vote"])
-        assert (read and (read.winner, read.both)) == expected
+        assert (read and (read.label, read.both)) == expected
 
 
 def test_pairs_and_requests_are_counted_apart():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parrot.core.errors import ProtocolError
-from parrot.core.evaluation import answer_of, evaluate, evaluation_protocol, fit_threshold
+from parrot.core.evaluation import choice_of, evaluate, evaluation_protocol, fit_threshold
 from parrot.core.judgements import Judged, Judgement
 from parrot.core.values import Label
 
@@ -26,7 +26,7 @@ def rows(prefix, size=12):
 
 
 def credit(dev, protocol, threshold):
-    return sum(protocol.credit(row, answer_of(row.judgement, threshold=threshold)) for row in dev)
+    return sum(protocol.credit(row, choice_of(row.judgement, threshold=threshold)) for row in dev)
 
 
 @pytest.mark.parametrize("name", FITTING)
