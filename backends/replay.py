@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from parrot.core.asks import Ask, Failed, FailureKind, Finish, Reply, TokenLogprob, Usage
 from parrot.core.engine.memory import supersedes
@@ -42,6 +42,8 @@ class ReplayModel:
         if record is None or not isinstance(record.outcome, Reply) or not answers(record, ask):
             lack = "no recorded answer" if record is None else "the recorded answer is too short"
             raise RejectedError(f"{lack} to this ask of {self.id!r}")
+        if ask.sampling.top_logprobs is None:
+            return evolve(record.outcome, logprobs=None)
         return record.outcome
 
     async def aclose(self) -> None:

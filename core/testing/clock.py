@@ -52,5 +52,5 @@ async def _idle() -> None:
             await asyncio.sleep(0)
         return
     await asyncio.sleep(0)
-    while ready:
+    while ready:  # noqa: ASYNC110  nothing tells that a loop has gone quiet
         await asyncio.sleep(0)

@@ -81,7 +81,7 @@ def simulate(gate, server, asks, seed=0):
     serving = 0
     while done + lost < asks:
         while waiting and waiting[0][0] <= now and gate.free:
-            due, ask, attempt = heapq.heappop(waiting)
+            _, ask, attempt = heapq.heappop(waiting)
             gate.enter()
             peak = max(peak, gate.in_flight)
             tries += 1
@@ -122,17 +122,20 @@ SCENARIOS = {
     "10 % random, no Retry-After": (Server(noise=0.1, retry_after=None), 256),
     "10 % random, slow answers": (Server(noise=0.1, latency=5.0), 256),
     "1 % random, slow answers": (Server(noise=0.01, latency=5.0), 256),
+    "1 % random, ceiling 64": (Server(noise=0.01, latency=1.0), 64),
     "10 % random, ceiling 64": (Server(noise=0.1, latency=0.2), 64),
     "10 % random and cap 60": (Server(cap=60, noise=0.1, latency=0.2), 256),
 }
 
 
 def main(seconds=60.0, seeds=3):
-    print(f"{'server':32}{'gate: share':>12}{'refused':>9}{'lost':>6}{'AIMD: share':>13}{'refused':>9}")
+    print(
+        f"{'server':32}{'gate: share':>12}{'refused':>9}{'lost':>6}{'AIMD: share':>13}{'refused':>9}"
+    )
     for name, (server, ceiling) in SCENARIOS.items():
         slots = min(ceiling, server.cap or ceiling)
         capacity = slots / server.latency * (1 - server.noise)
-        asks = int(capacity * seconds)
+        asks = int(capacity * max(seconds, 60 * server.latency))
         row = []
         for kind in (Gate, Aimd):
             outs = [simulate(kind(ceiling), server, asks, seed) for seed in range(seeds)]
