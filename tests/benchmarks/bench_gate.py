@@ -128,9 +128,7 @@ SCENARIOS = {
 
 
 def main(seconds=60.0, seeds=3):
-    print(
-        f"{'server':32}{'gate: share':>12}{'refused':>9}{'lost':>6}{'AIMD: share':>13}{'refused':>9}"
-    )
+    print(f"{'server':32}{'gate: share':>12}{'refused':>9}{'lost':>6}{'AIMD: share':>13}{'refused':>9}")
     for name, (server, ceiling) in SCENARIOS.items():
         slots = min(ceiling, server.cap or ceiling)
         capacity = slots / server.latency * (1 - server.noise)
