@@ -53,6 +53,7 @@ def export(
     print(f"{report.examples} examples for {to}: {out}")
     for source, count in sorted(report.sources.items()):
         print(f"  {count} from {source}")
+    print(f"how {to} reads it: {out / 'README.md'}")
 
 
 def _funnel(run: RunFolder) -> dict[str, Any] | None:

@@ -97,7 +97,8 @@ def table(place: Path, features: Mapping[str, Any]) -> Iterator[Write]:
     except ImportError as error:
         raise MissingExtraError("writing Parquet", "data") from error
     kinds = {name: _feature(kind, datasets) for name, kind in features.items()}
-    schema = datasets.Features(kinds).arrow_schema
+    told = {"info": {"features": {name: _told(kind) for name, kind in features.items()}}}
+    schema = datasets.Features(kinds).arrow_schema.with_metadata({"huggingface": json.dumps(told)})
     waiting: list[Mapping[str, Any]] = []
     with _finished(place) as fresh, pq.ParquetWriter(fresh, schema) as writer:
 
@@ -112,6 +113,16 @@ def table(place: Path, features: Mapping[str, Any]) -> Iterator[Write]:
 
         yield write
         flush()
+
+
+def _told(kind: Any) -> Any:
+    # As JSON for readers. A list is written as a list, which every version of `datasets` reads;
+    # what version 4 and later write themselves (`List`) stops all earlier ones.
+    if isinstance(kind, Mapping):
+        return {name: _told(inner) for name, inner in kind.items()}
+    if isinstance(kind, list):
+        return [_told(kind[0])]
+    return {"_type": "Image"} if kind == "image" else {"dtype": "string", "_type": "Value"}
 
 
 def _feature(kind: Any, datasets: Any) -> Any:

@@ -61,13 +61,15 @@ def trl(one: Example, keep: Keep) -> dict[str, Any]:
 
 
 def verl(one: Example, keep: Keep) -> dict[str, Any]:
-    """verl's RL rows: the prompt, its images, and the label of the images as shown.
+    """verl's rows: the prompt for RL, the same with the answer for SFT, and the label as shown.
 
     ground_truth: A, B or TIE of a comparison, empty of a critique, which no label decides.
     """
+    prompt = [_flat(turn) for turn in one.turns]
     return {
         "data_source": one.source or "parrot",
-        "prompt": [_flat(turn) for turn in one.turns],
+        "prompt": prompt,
+        "messages": [*prompt, {"role": "assistant", "content": inert(one.answer)}],
         "images": [keep(i) for i in one.images],
         "ability": f"judge-{one.form}",
         "reward_model": {"style": "rule", "ground_truth": one.label.value if one.label else ""},

@@ -29,6 +29,7 @@ _TRL = {"id": "text", "prompt": _TYPED, "completion": _TYPED, "images": ["image"
 _VERL = {
     "data_source": "text",
     "prompt": _FLAT,
+    "messages": _FLAT,
     "images": ["image"],
     "ability": "text",
     "reward_model": {"style": "text", "ground_truth": "text"},
@@ -73,7 +74,7 @@ TRAINERS: Final[dict[str, Trainer]] = {
         lines,
         "LLaMA-Factory: `dataset: parrot`, `dataset_dir:` this folder, from which image paths start."
         " For Qwen3-VL Instruct `template: qwen3_vl_nothink`: `qwen3_vl` puts an empty thought before"
-        " each answer.",
+        " each answer. Raise `cutoff_len` (2048 by default, which cuts answers): 16384 is ample.",
         extra_files={"dataset_info.json": _dataset_info()},
     ),
     "trl": Trainer(
@@ -81,21 +82,24 @@ TRAINERS: Final[dict[str, Trainer]] = {
         "parquet",
         partial(table, features=_TRL),
         'TRL: `load_dataset("parquet", data_files="train.parquet")` into `SFTTrainer`. The loss is'
-        " on the completion.",
+        " on the completion. Set `SFTConfig(max_length=None)`: its 1024 cuts the answer away.",
         embeds=True,
     ),
     "ms-swift": Trainer(
         sharegpt,
         "jsonl",
         lines,
-        "ms-swift: `ROOT_IMAGE_DIR=` this folder, then `--dataset train.jsonl`.",
+        "ms-swift: `ROOT_IMAGE_DIR=` this folder, then `--dataset train.jsonl --strict true`: rows"
+        " that it cannot read are otherwise left out.",
     ),
     "verl": Trainer(
         verl,
         "parquet",
         partial(table, features=_VERL),
-        "verl: `data.train_files=train.parquet data.prompt_key=prompt data.image_key=images`. The"
-        " ground truth is the label of the images as shown; critiques have none.",
+        "verl: for SFT `data.train_files=train.parquet data.messages_key=messages"
+        " data.max_length=16384`; for RL `data.prompt_key=prompt data.image_key=images"
+        " data.max_prompt_length=16384`, for longer prompts than its 1024 are left out. The ground"
+        " truth is the label of the images as shown; critiques have none.",
         embeds=True,
     ),
 }

@@ -19,6 +19,7 @@ _HEADING = re.compile(r"^(\d+)\. ([A-Z][^:\n]{2,60}):", re.MULTILINE)
 _HINT = re.compile(r"human preference is:\s*(A|B|Tie)\b", re.IGNORECASE)
 _ABSENT = re.compile(r"write N/A for: ([^\n]+?)\.?$", re.MULTILINE)
 _SCORES = re.compile(r"Score ([AB])\W+?(\d(?:\.\d+)?)")
+_REASONS = re.compile(r"\bImage ([AB])(?: shows its [^,\n]*)? with clean edges")
 _STATEMENT = re.compile(r"^(\d{1,3})\. \S", re.MULTILINE)
 _FENCED = r"^{title}\n(={{5,}})\n(.*?)\n\1$"
 _WRONG = 0.1  # the share of asks answered against the hint
@@ -77,13 +78,20 @@ def _compared(heading: str, leaning: float, noise: Random, absent: bool) -> list
     if leaning == 0.0:
         b = a
     winner = "Image A" if a > b else "Image B" if b > a else "It's a tie"
-    reason = f"Image A shows its {heading.lower()} in the main shapes, Image B in the details."
     return [
-        f"## Justification: {reason}",
+        f"## Justification: {_reason(heading.lower(), a, b)}",
         f"## Score A: {a}",
         f"## Score B: {b}",
         f"## Winner: {winner}",
     ]
+
+
+def _reason(heading: str, a: float, b: float) -> str:
+    # The reason says without a score or a winner's name what the scores say, as a sound one does.
+    if a == b:
+        return f"Image A and Image B show their {heading} alike."
+    good, poor = ("A", "B") if a > b else ("B", "A")
+    return f"Image {good} shows its {heading} with clean edges, Image {poor} with slips."
 
 
 def _critique(request: ChatRequest, noise: Random) -> Answer:
@@ -111,6 +119,9 @@ def _predict(request: ChatRequest, noise: Random) -> Answer:
     sums = {"A": 0.0, "B": 0.0}
     for side, score in _SCORES.findall(request.text):
         sums[side] += float(score)
+    if not any(sums.values()):
+        named = _REASONS.findall(request.text)
+        sums = {side: float(named.count(side)) for side in sums}
     gap = sums["A"] - sums["B"] + noise.uniform(-0.1, 0.1)
     word = "Tie" if abs(gap) < _TIED else "A" if gap > 0 else "B"
     odds = {w: 0.8 if w == word else 0.1 for w in ("A", "B", "Tie")}
