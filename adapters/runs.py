@@ -12,7 +12,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import IO, Any, Self
 
 from parrot.backends.images import image_from_path
 from parrot.core.candidates import Candidate, Drop, Order, Undecided
-from parrot.core.errors import ConfigError, RecordError, StoreFullError
+from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError, StoreFullError
 from parrot.core.funnel import Funnel
 from parrot.core.outcomes import End, Fate, Lost, PairOutcome
 from parrot.core.records.failures import StoredFailure, failure_from_record, failure_to_record
@@ -38,29 +38,45 @@ RUN_SCHEMA = 1
 IN_RUN = "run:"
 FILES = ("rationales.jsonl", "dropped.jsonl", "failed.jsonl", "outcomes.jsonl")
 _SUFFIX = {"image/jpeg": ".jpg"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SAME = ("command", "teacher", "anchored")
 
 
 class RunWriter:
-    """Writes a run folder; on leaving without an error its files take their names.
+    """Writes a run folder; on leaving, its files take their names, also when the run was stopped.
 
-    images_root: the folder that image paths are written relative to. Raises StoreFullError when no
-    space is left; what the store committed is safe.
+    Results of an earlier run that came further than one that is stopped stay, and so do all of them
+    on any other error. images_root: the folder that image paths are written relative to. Raises
+    ConfigError on entering where the folder holds another run, StoreFullError when no space is
+    left, StoreError where nothing can be written; what the store committed is safe.
     """
 
     def __init__(self, folder: Path, *, images_root: Path, about: Mapping[str, Any]) -> None:
         self.folder, self.images_root = folder, images_root.resolve()
         self.about = {"schema": RUN_SCHEMA, **about, "images_root": str(self.images_root)}
         self.funnel = Funnel()
+        self.first_failure: StoredFailure | None = None
+        self._before = 0
         self._stack = ExitStack()
         self._files: dict[str, IO[str]] = {}
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_json("run.json", {**self.about, "status": "running"})
-        for name in FILES:
-            handle = (self.folder / f"{name}.partial").open("w", encoding="utf-8", newline="\n")
-            self._files[name] = self._stack.enter_context(handle)
+        self._before = _pairs_before(self.folder, self.about)
+        try:
+            self._open()
+        except BaseException:
+            self._discard()
+            raise
         return self
+
+    def _open(self) -> None:
+        with _explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in FILES:
+                handle = (self.folder / f"{name}.partial").open("w", encoding="utf-8", newline="\n")
+                self._files[name] = self._stack.enter_context(handle)
+        if not self._before:
+            self._write_json("run.json", {**self.about, "status": "running"})
 
     def __exit__(
         self,
@@ -68,18 +84,33 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
         if kind is None:
-            self.finish("done")
+            self._finish("done")
+        elif isinstance(error, RunStopped) and self.funnel.pairs.total() >= self._before:
+            self._finish(f"stopped: {error}")
+        else:
+            self._discard()
 
-    def finish(self, status: str) -> None:
+    def _finish(self, status: str) -> None:
         """Gives the files their names; `status` is "done", or why the run ended early."""
-        self._stack.close()
-        for name in self._files:
-            (self.folder / f"{name}.partial").replace(self.folder / name)
-        self._files = {}
-        self._write_json("funnel.json", self.funnel.to_dict())
-        self._write_json("run.json", {**self.about, "status": status})
+        try:
+            with _explained(self.folder):
+                self._stack.close()
+                for name in FILES:
+                    (self.folder / f"{name}.partial").replace(self.folder / name)
+            self._write_json("funnel.json", self.funnel.to_dict())
+            self._write_json("run.json", {**self.about, "status": status})
+        except StoreError:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        # Closing writes what is buffered, which a full disk refuses; the error that led here counts.
+        with suppress(OSError):
+            self._stack.close()
+        for name in FILES:
+            with suppress(OSError):
+                (self.folder / f"{name}.partial").unlink(missing_ok=True)
 
     def add(self, outcome: PairOutcome) -> None:
         """Writes one pair: a record for each of its rationales, and its end."""
@@ -114,6 +145,7 @@ class RunWriter:
 
     def _fail(self, pair_id: str, stage: str, lost: Lost) -> None:
         stored = StoredFailure(pair_id, stage, lost.failure, lost.order, lost.sample)
+        self.first_failure = self.first_failure or stored
         self._line("failed.jsonl", failure_to_record(stored))
 
     def _pair_record(self, pair: PreferencePair) -> dict[str, Any]:
@@ -127,23 +159,76 @@ class RunWriter:
         suffix = _SUFFIX.get(image.media_type, "." + image.media_type.partition("/")[2])
         name = f"images/{image.sha256[:32]}{suffix}"
         place = self.folder / name
-        if not place.exists():
-            place.parent.mkdir(exist_ok=True)
-            place.write_bytes(image.source)
+        with _explained(place):
+            if not place.exists():
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(image.source)
         return f"{IN_RUN}{name}"
 
     def _line(self, name: str, record: Mapping[str, Any]) -> None:
-        try:
+        with _explained(self.folder / name):
             self._files[name].write(json.dumps(record, ensure_ascii=False) + "\n")
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StoreFullError(f"no space left to write {self.folder / name}") from None
-            raise
 
     def _write_json(self, name: str, data: Mapping[str, Any]) -> None:
         place = self.folder / f"{name}.partial"
-        place.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        place.replace(self.folder / name)
+        with _explained(self.folder / name):
+            text = json.dumps(data, indent=2, ensure_ascii=False)
+            place.write_text(text + "\n", encoding="utf-8")
+            place.replace(self.folder / name)
+
+
+@contextmanager
+def _explained(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            message = f"no space left to write {place}; everything answered before is stored"
+            raise StoreFullError(message) from None
+        raise StoreError(f"cannot write {place}: {error.strerror}") from None
+
+
+def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
+    """How many pairs an earlier run of the same kind has brought; 0 where there was none.
+
+    Raises ConfigError where the folder holds another run.
+    """
+    if not (folder / "run.json").exists():
+        return 0
+    earlier = _json(folder / "run.json")
+    for name in _SAME:
+        before, now = earlier.get(name), about.get(name)
+        if before is not None and now is not None and before != now:
+            raise ConfigError(_other(folder, name, before, now))
+    was, is_ = _pairs_file(earlier), _pairs_file(about)
+    if was != is_ and was.is_file():
+        raise ConfigError(_other(folder, "pairs", str(was), str(is_)))
+    if not all((folder / name).exists() for name in ("rationales.jsonl", "funnel.json")):
+        return 0
+    return int(_json(folder / "funnel.json").get("pairs", {}).get("in", 0))
+
+
+def _pairs_file(about: Mapping[str, Any]) -> Path:
+    return Path(about.get("images_root") or "") / Path(about.get("pairs") or "").name
+
+
+def _other(folder: Path, name: str, before: object, now: object) -> str:
+    return (
+        f"{folder} holds another run ({name}: {before!r}, not {now!r}), which would be lost;"
+        " choose another --out"
+    )
+
+
+def _json(place: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{place} is broken: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{place} cannot be read: {error.strerror}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{place} holds no JSON object")
+    return found
 
 
 class RunFolder:
@@ -151,12 +236,9 @@ class RunFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            self.about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(f"{folder} is no run folder: it has no run.json") from None
-        except ValueError as error:
-            raise ConfigError(f"{folder / 'run.json'} is broken: {error}") from None
+        if not (folder / "run.json").exists():
+            raise ConfigError(f"{folder} is no run folder: it has no run.json")
+        self.about = _json(folder / "run.json")
         if self.about.get("schema", 1) > RUN_SCHEMA:
             raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
         if not (folder / "rationales.jsonl").exists():
@@ -186,14 +268,9 @@ class RunFolder:
     def records(self, name: str = "rationales.jsonl") -> Iterator[tuple[int, dict[str, Any]]]:
         """Line number and record, in file order. Raises RecordError for a broken line."""
         place = self.folder / name
-        with place.open(encoding="utf-8") as lines:
+        with place.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                try:
-                    yield number, json.loads(line)
-                except ValueError as error:
-                    raise RecordError(
-                        f"broken JSON: {error}", file=str(place), line=number
-                    ) from None
+                yield number, _record(line, place, number)
 
     def stored(self, name: str = "rationales.jsonl") -> Iterator[StoredRationale]:
         """The rationales of a file."""
@@ -226,6 +303,17 @@ class RunFolder:
             turned = first.rationale.provenance.order is Order.BA
             pair = first.pair.mirrored() if turned else first.pair
             yield PairOutcome(pair, tuple(Fate(c) for c in members))
+
+
+def _record(line: bytes, place: Path, number: int) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        message = f"not JSON in UTF-8: {getattr(error, 'msg', error)}"
+        raise RecordError(message, file=str(place), line=number) from None
+    if not isinstance(found, dict):
+        raise RecordError("not an object of named fields", file=str(place), line=number)
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -269,9 +269,15 @@ def _explained(path: Path) -> Iterator[None]:
             raise StoreBusyError(f"{path}: {error}") from error
         if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
             raise StoreError(f"{path} is damaged or no store: {error}") from error
+        if code == sqlite3.SQLITE_IOERR:
+            # A quota, or a limit on the size of files, comes as this and not as a full disk.
+            message = (
+                f"{path}: {error} (no space, a limit, or a failing disk); what was stored is safe"
+            )
+            raise StoreError(message) from error
         raise StoreError(f"{path}: {error}") from error
     except OSError as error:
-        raise StoreError(f"{path}: {error}") from error
+        raise StoreError(f"{path} cannot be made: {error.strerror}") from error
 
 
 def _row(record: Record) -> tuple[Any, ...]:

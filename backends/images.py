@@ -55,6 +55,8 @@ def media_type_of(data: bytes) -> str:
     for start, magic, media_type in _MAGIC:
         if data[start : start + len(magic)] == magic:
             return media_type
+    if not data:
+        raise ImageError("is empty")
     raise ImageError(f"no known image format begins with {data[:12]!r}")
 
 

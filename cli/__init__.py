@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -71,6 +71,7 @@ app = typer.Typer(
     cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
+    pretty_exceptions_enable=False,  # some versions print local variables, a key among them
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Reward models for image generation that explain before they score.",
 )
@@ -104,13 +105,25 @@ def main() -> None:
     except ParrotError as error:
         _fail(f"error: {error}", 1)
     except BrokenPipeError:
-        # The reader of our output has gone (`parrot show | head`): nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _reader_left()
+    except OSError as error:
+        _fail(f"error: {_told(error)}", 1)
     except KeyboardInterrupt:
         _fail("interrupted; what was answered is stored, the same command goes on", 130)
 
 
-def _fail(message: str, status: int) -> None:
+def _told(error: OSError) -> str:
+    # A disk or a permission that fails us is no bug of ours: a line, not a traceback.
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
+
+
+def _reader_left() -> NoReturn:
+    # The reader of our output has gone (`parrot show | head`): nothing is left to say.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(status)

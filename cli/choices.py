@@ -52,8 +52,10 @@ def _wording(path: Path | None) -> Wording:
         return OURS
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"wording file {path}: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"wording file {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"wording file {path} is not JSON in UTF-8: {error}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"wording file {path} must hold one JSON object")
     return wording_from_dict(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +12,12 @@ from parrot.adapters.runs import RunFolder, RunWriter
 from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, names_of
+from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
 from parrot.core.candidates import Candidate, Provenance, Rationale
 from parrot.core.critiques import Comparison
 from parrot.core.engine import Engine
-from parrot.core.errors import RunStopped, UnknownNameError
+from parrot.core.errors import UnknownNameError
 from parrot.core.formats import read_choice
 from parrot.core.outcomes import Fate, PairOutcome
 from parrot.core.pipelines.filtering import Filtering, filtered
@@ -54,23 +54,15 @@ def filter_(
             writer.funnel.marginal = all_evidence
             if verifier is None:
                 await _judge(given, None, how, writer)
-                return writer.funnel.to_dict()
+                return ended(writer)
             model, asking = open_spec(verifier, connections=concurrency), Asking(concurrency)
             with SqliteStore(folder / "store.sqlite") as store:
                 async with engine_on(model, store, asking, total=None) as (engine, meter):
                     await _judge(given, engine, how, writer)
-            return {**writer.funnel.to_dict(), "asks": counted(meter.progress, {})}
+            return ended(writer) | {"asks": counted(meter.progress, {})}
 
     report = run_async(work) | {"not_run": list(skipped)}
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False))
-        return
-    from parrot.cli.tables import print_funnel
-
-    print_funnel(report, examples=examples)
-    if skipped:
-        print(f"not run, since they need a --verifier: {', '.join(skipped)}")
-    print(f"run: {folder}")
+    tell_run(report, folder, as_json=as_json, examples=examples)
 
 
 async def _judge(
@@ -80,12 +72,8 @@ async def _judge(
         for outcome in outcomes:
             yield outcome
 
-    try:
-        async for outcome in filtered(streamed(), engine, how):
-            writer.add(outcome)
-    except RunStopped as stopped:
-        writer.finish(f"stopped: {stopped}")
-        raise
+    async for outcome in filtered(streamed(), engine, how):
+        writer.add(outcome)
 
 
 def _default_out(rationales: Path, source: str) -> Path:

@@ -36,21 +36,16 @@ def pairs(
 ) -> None:
     """Draw preference pairs labelled by the hidden human. A simulation: say so where you use it."""
     from parrot.backends.miniature.files import write_pairs
-    from parrot.core.errors import ConfigError
 
-    try:
-        written = write_pairs(
-            out,
-            n,
-            seed=seed,
-            task=task,
-            split=split,
-            dimension_labels=dimension_labels,
-            progress=_progress if sys.stderr.isatty() else None,
-        )
-    except ConfigError as error:
-        typer.echo(f"parrot miniature pairs: {error}", err=True)
-        raise typer.Exit(2) from error
+    written = write_pairs(
+        out,
+        n,
+        seed=seed,
+        task=task,
+        split=split,
+        dimension_labels=dimension_labels,
+        progress=_progress if sys.stderr.isatty() else None,
+    )
     if as_json:
         shown = {"pairs": str(written.pairs), "truth": str(written.truth), "n": n}
         typer.echo(json.dumps(shown | {"simulated": True, "again": written.again}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +12,9 @@ from parrot.adapters.runs import RunFolder, RunWriter
 from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
+from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
 from parrot.core.asks import Sampling
-from parrot.core.errors import RunStopped
 from parrot.core.outcomes import PairOutcome
 from parrot.core.pipelines.projecting import Projecting
 from parrot.core.pipelines.projecting import project as phase_two_b
@@ -73,19 +72,9 @@ def project(
                 try:
                     async for outcome in phase_two_b(given(), engine, how, verifier=second):
                         writer.add(outcome)
-                except RunStopped as stopped:
-                    writer.finish(f"stopped: {stopped}")
-                    raise
                 finally:
                     if checker is not None:
                         await checker.aclose()
-            return {**writer.funnel.to_dict(), "asks": counted(meter.progress, {})}
+            return ended(writer) | {"asks": counted(meter.progress, {})}
 
-    report = run_async(work)
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False))
-        return
-    from parrot.cli.tables import print_funnel
-
-    print_funnel(report, title="Projection")
-    print(f"run: {target}")
+    tell_run(run_async(work), target, as_json=as_json, title="Projection")

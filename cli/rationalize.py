@@ -14,13 +14,13 @@ from parrot.adapters.runs import RunWriter
 from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
+from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
-from parrot.core.errors import RunStopped, UnknownNameError
+from parrot.core.errors import UnknownNameError
 from parrot.core.gatherers import gatherers
 from parrot.core.keys import answers, key_of
-from parrot.core.outcomes import End
 from parrot.core.pipelines.filtering import Filtering, filtered
 from parrot.core.pipelines.rationalizing import Rationalizing, asks_for
 from parrot.core.pipelines.rationalizing import rationalize as phase_one
@@ -152,16 +152,12 @@ def rationalize(
                     stream = filtered(phase_one(source, engine, how), second, filtering)
                     async for outcome in stream:
                         writer.add(outcome)
-                except RunStopped as stopped:
-                    writer.finish(f"stopped: {stopped}")
-                    raise
                 finally:
                     if checker is not None:
                         await checker.aclose()
-            return {**writer.funnel.to_dict(), "asks": counted(meter.progress, asking.prices)}
+            return ended(writer) | {"asks": counted(meter.progress, asking.prices)}
 
-    report = run_async(work)
-    _tell(report, out, as_json=as_json)
+    tell_run(run_async(work), out, as_json=as_json)
 
 
 def _version() -> str:
@@ -207,20 +203,3 @@ def _plan(
     shown = plan.to_dict(price_in, price_out)
     shown["note"] = "phase 1 only: evidence for filters is asked for what survives the free ones"
     print(json.dumps(shown, indent=2))
-
-
-def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False))
-    else:
-        from parrot.cli.tables import print_funnel
-
-        print_funnel(report)
-        print(f"run: {out}")
-    failed = report["pairs"][End.FAILED.value]
-    if failed:
-        typer.echo(
-            f"{failed} of {report['pairs']['in']} pairs failed; see {out / 'failed.jsonl'}",
-            err=True,
-        )
-        raise typer.Exit(1)

@@ -20,7 +20,7 @@ from parrot.core.engine.engine import Engine
 from parrot.core.engine.events import Event
 from parrot.core.engine.limits import Limits
 from parrot.core.engine.progress import Meter, Progress
-from parrot.core.errors import ConfigError
+from parrot.core.errors import ConfigError, RunStopped
 from parrot.core.interfaces import ChatModel
 from parrot.core.registry import opener, parse_spec
 from parrot.core.rubric import RUBRICS, Rubric, rubric_from_dict
@@ -79,9 +79,10 @@ def rubric_option(name: str) -> Rubric | None:
         return RUBRICS[name]
     try:
         return rubric_from_dict(json.loads(Path(name).read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except OSError as error:
         known = ", ".join(("auto", *RUBRICS))
-        raise ConfigError(f"no rubric {name!r}: neither one of {known} nor a file") from None
+        message = f"no rubric {name!r}: neither one of {known} nor a file ({error.strerror})"
+        raise ConfigError(message) from None
     except ValueError as error:
         raise ConfigError(f"rubric file {name}: {error}") from None
 
@@ -104,10 +105,22 @@ async def engine_on(
         )
         try:
             async with engine:
-                with _interruptible(engine):
+                with _interruptible(engine), _heard_out(engine):
                     yield engine, meter
         finally:
             await model.aclose()
+
+
+@contextmanager
+def _heard_out(engine: Engine) -> Iterator[None]:
+    """On an error elsewhere, such as a full disk, waits for what is in flight: it is paid for."""
+    try:
+        yield
+    except RunStopped:
+        raise
+    except Exception:
+        engine.stop("an error elsewhere")
+        raise
 
 
 def _with_models(asking: Asking, model: ChatModel) -> Asking:
@@ -191,12 +204,14 @@ def _lines(
             structlog.processors.JSONRenderer(),
         ],
     )
-    last = 0.0
+    last: float | None = None
 
     def tick(_: Event) -> None:
         nonlocal last
         now = meter.progress
-        if now.at - last >= 10.0:
+        if last is None:
+            last = now.at
+        elif now.at - last >= 10.0:
             last = now.at
             log.msg("progress", **counted(now, prices), total=total)
 

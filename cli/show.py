@@ -12,7 +12,8 @@ import typer
 
 from parrot.adapters.runs import RunFolder
 from parrot.cli import options
-from parrot.core.errors import ConfigError
+from parrot.core.errors import ConfigError, UnknownNameError
+from parrot.core.filters import FILTERS, POINTWISE_FILTERS
 
 
 def show(
@@ -29,7 +30,10 @@ def show(
     """Prints records of a run: the pair, the critique, the reason."""
     if sum((kept, dropped is not None, failed)) > 1:
         raise ConfigError("choose one of --kept, --dropped and --failed")
-    chosen = list(islice(_records(RunFolder(run), dropped, failed=failed), n))
+    folder = RunFolder(run)
+    if dropped is not None:
+        _known(dropped, folder)
+    chosen = list(islice(_records(folder, dropped, failed=failed), n))
     for record in chosen:
         if as_json:
             print(json.dumps(record, ensure_ascii=False))
@@ -37,6 +41,12 @@ def show(
             print("\n".join(_lines(record)) + "\n")
     if not chosen:
         typer.echo("nothing of that kind in this run", err=True)
+
+
+def _known(dropped: str, folder: RunFolder) -> None:
+    own = folder.about.get("filters") or ()
+    if dropped not in ("any", *own, *FILTERS, *POINTWISE_FILTERS):
+        raise UnknownNameError("filter", dropped, ("any", *(own or FILTERS)))
 
 
 def _records(

@@ -103,9 +103,12 @@ def _line_rows(file: Path) -> Iterator[tuple[int, Row]]:
 
 def _object(line: bytes, file: Path, number: int) -> Row:
     try:
-        row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        row = json.loads(line.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:
         raise RecordError(f"not UTF-8: {error}", file=str(file), line=number) from None
+    except json.JSONDecodeError as error:
+        message = f"not JSON: {error.msg} (column {error.colno})"
+        raise RecordError(message, file=str(file), line=number) from None
     except (ValueError, RecursionError) as error:
         raise RecordError(f"not JSON: {error}", file=str(file), line=number) from None
     return _named(row, file, number)

@@ -18,6 +18,8 @@ from typing import Any
 
 import openai
 
+from parrot.backends.openai.endpoint import NO_KEY
+from parrot.core.asks import Reply
 from parrot.core.errors import (
     AccessError,
     ModelError,
@@ -29,6 +31,7 @@ from parrot.core.errors import (
 )
 
 _LENGTH = 400
+_SECRET = 8
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "account_deactivated"})
 _NO_ENTRY = frozenset({"invalid_api_key", "model_not_found"})
 _FILTER = re.compile(r"content.?(filter|policy|management)|moderation|safety system", re.IGNORECASE)
@@ -124,6 +127,14 @@ def _scrubbed(failure: ModelError, key: str, key_variable: str) -> str:
     if isinstance(failure, AccessError) and said.startswith(("401", "403")):
         said += f" (the key is read from {key_variable})"
     return said
+
+
+def without_key(reply: Reply, key: str) -> Reply:
+    """The reply, which is to be stored. Raises RejectedError where it repeats the key."""
+    # Words such as EMPTY stand in for a key where a server wants none; they are no secret.
+    if len(key) >= _SECRET and key != NO_KEY and key in reply.text:
+        raise RejectedError("the reply repeats the key of the request, so it is not kept")
+    return reply
 
 
 def failure_of(error: Exception) -> ModelError:

@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from parrot.backends.images import data_url
 from parrot.backends.openai.endpoint import NO_KEY, Endpoint
-from parrot.backends.openai.failures import mapped, told
+from parrot.backends.openai.failures import mapped, told, without_key
 from parrot.backends.openai.streaming import heard_out, streamed
 from parrot.backends.openai.wire import Body, Wire, body_of, reply_of
 from parrot.core.asks import Ask, Reply, Until
@@ -61,7 +61,7 @@ class OpenAIModel:
             answer = await self._opened().post(_PATH, cast_to=object, body=body)
             if isinstance(answer, Mapping) and not answer.get("choices") and answer.get("error"):
                 raise told(answer["error"])
-        return reply_of(answer)
+            return without_key(reply_of(answer), self.endpoint.key)
 
     async def _until_scores(self, body: Body, last_score: str) -> Reply:
         said = streamed(body, official=self.endpoint.official)
@@ -75,7 +75,7 @@ class OpenAIModel:
             )
             # Closing the stream early is what tells the server to stop generating.
             async with events:
-                return await heard_out(events, last_score)
+                return without_key(await heard_out(events, last_score), self.endpoint.key)
 
     async def aclose(self) -> None:
         """Closes the connections; a second call does nothing."""

@@ -40,7 +40,7 @@ class Heard:
     def hear(self, event: object) -> str:
         """Takes one event in and returns the text it added."""
         if not isinstance(event, Mapping):
-            raise TransientError(f"an event of the stream is no completion but {str(event)[:80]!r}")
+            raise TransientError(f"an event of the stream is no completion but {str(event)!r}")
         if event.get("error"):
             raise told(event["error"])
         if event.get("usage"):
@@ -65,7 +65,7 @@ class Heard:
     def reply(self, *, end: int | None = None) -> Reply:
         """The reply as far as `end`; whole where that is None. Raises for one broken off."""
         if self.refusal:
-            raise RefusedError(f"the model declined: {self.refusal[:200]}")
+            raise RefusedError(f"the model declined: {self.refusal}")
         finish = Finish.SCORES if end is not None else self.finish
         if finish is None:
             raise TransientError("the stream ended before the reply did")

@@ -98,14 +98,14 @@ def reply_of(body: object) -> Reply:
     or was broken off.
     """
     if not isinstance(body, Mapping):
-        raise TransientError(f"the server's answer is no completion but {str(body)[:80]!r}")
+        raise TransientError(f"the server's answer is no completion but {str(body)!r}")
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, Sequence) and choices else None
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
         raise TransientError("the server's answer has no choices")
     if message.get("refusal"):
-        raise RefusedError(f"the model declined: {str(message['refusal'])[:200]}")
+        raise RefusedError(f"the model declined: {message['refusal']}")
     return Reply(
         text_of(message.get("content")),
         finish_of(choice.get("finish_reason")),
