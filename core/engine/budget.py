@@ -69,16 +69,18 @@ class Tally:
     money: float = 0.0
     outcomes: deque[bool] = field(factory=deque)  # True: failed
     failed: int = 0
+    why: str = ""  # of the last that failed
 
     def spend(self, usage: Usage, price: Price) -> None:
         """A reply was paid for."""
         self.usage += usage
         self.money += price.of(usage)
 
-    def note(self, *, failed: bool, window: int) -> None:
-        """An ask came to its end; only the last `window` are remembered."""
-        self.outcomes.append(failed)
-        self.failed += failed
+    def note(self, why: str | None, *, window: int) -> None:
+        """An ask failed for a reason, or did not; only the last `window` are remembered."""
+        self.outcomes.append(why is not None)
+        self.failed += why is not None
+        self.why = self.why if why is None else why
         while len(self.outcomes) > window:
             self.failed -= self.outcomes.popleft()
 
@@ -94,7 +96,7 @@ class Stop:
 def overspent(budget: Budget, tally: Tally, now: float) -> Stop | None:
     """Why nothing more may be sent; None while it may."""
     if tally.failed > budget.failures * budget.failures_of:
-        share = f"{tally.failed} of the last {len(tally.outcomes)} asks failed"
+        share = f"{tally.failed} of the last {len(tally.outcomes)} asks failed, lately: {tally.why}"
         return Stop(StopReason.FAILURES, share)
     tokens = tally.usage.prompt + tally.usage.completion
     bounds = (

@@ -296,7 +296,11 @@ class Calls:
         self._finish(call, Failed(kind, detail, call.attempts), now, 0.0)
 
     def _finish(self, call: Call, outcome: Reply | Failed, now: float, latency: float) -> None:
-        self._run.note(failed=isinstance(outcome, Failed) and not _known(call.before, outcome.kind))
+        match outcome:
+            case Failed(kind, detail) if not _known(call.before, kind):
+                self._run.note(detail)
+            case _:
+                self._run.note(None)
         record = call.record = Record(
             key=call.key,
             outcome=outcome,

@@ -73,9 +73,9 @@ class Run:
         except Exception as error:  # noqa: BLE001  events also come from callbacks, where it would be lost
             self.end(error, drain_seconds=0.0)
 
-    def note(self, *, failed: bool) -> None:
-        """Remembers how an ask ended."""
-        self.tally.note(failed=failed, window=self.budget.failures_of)
+    def note(self, why: str | None) -> None:
+        """Remembers how an ask ended: why it failed, None where it did not."""
+        self.tally.note(why, window=self.budget.failures_of)
 
     def found(self, count: int) -> None:
         """So many asks were answered from the store."""

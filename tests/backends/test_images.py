@@ -219,7 +219,7 @@ def test_hostile_bytes_raise_nothing_but_image_errors(noise, magic):
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"<svg/>", b"\x89PNX"])
 def test_what_is_no_image_is_said_at_once(data):
-    with pytest.raises(ImageError, match="no known image format"):
+    with pytest.raises(ImageError, match=r"no known image format|is empty"):
         images.image_from_bytes(data)
 
 

@@ -462,3 +462,19 @@ def test_a_key_goes_only_to_the_host_it_was_set_for(mini, tmp_path, parrot, monk
         out = ("--out", tmp_path / "y", "--limit", 2)
         assert parrot("rationalize", mini, "--teacher", "openai:judge", *out, *FREE)[0] == 0
         assert own.counts.keys == {f"Bearer {KEY}"}
+
+
+def test_a_server_that_only_fails_stops_the_run_and_says_why(tmp_path, parrot):
+    many = write_pairs(tmp_path / "pairs", 600, seed=8, task="t2i").pairs
+
+    def refuse(_):
+        return Raw(400, error_body("pictures are not for me", kind="invalid_request_error"))
+
+    with LoopbackServer(refuse) as server:
+        teacher = f"openai:{server.target('judge')}"
+        command = ("rationalize", many, "--teacher", teacher, "--out", tmp_path / "run", *FREE)
+        status, _, told = parrot(*command)
+    assert (status, len(told)) == (3, 1)
+    assert "asks failed" in told[0]
+    assert "pictures are not for me" in told[0]
+    assert server.counts.requests < 600
