@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 from parrot.backends.images import image_from_path
 from parrot.core.candidates import Candidate, Drop, Order, Undecided
 from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError, StoreFullError
-from parrot.core.funnel import Funnel
+from parrot.core.funnel import Funnel, Stage
 from parrot.core.outcomes import End, Fate, Lost, PairOutcome
 from parrot.core.records.failures import StoredFailure, failure_from_record, failure_to_record
 from parrot.core.records.pairs import ImageRef, pair_from_record, pair_to_record
@@ -54,7 +54,8 @@ class RunWriter:
     def __init__(self, folder: Path, *, images_root: Path, about: Mapping[str, Any]) -> None:
         self.folder, self.images_root = folder, images_root.resolve()
         self.about = {"schema": RUN_SCHEMA, **about, "images_root": str(self.images_root)}
-        self.funnel = Funnel()
+        # A filter that nothing came to has its row too.
+        self.funnel = Funnel(stages={name: Stage() for name in about.get("filters") or ()})
         self.first_failure: StoredFailure | None = None
         self._before = 0
         self._stack = ExitStack()

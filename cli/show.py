@@ -62,6 +62,11 @@ def _records(
         yield from (r for _, r in folder.records())
 
 
+def _place(pair: Mapping[str, Any], name: str) -> str:
+    place = str(pair.get(name, "?"))
+    return "(not in the data)" if place.startswith("absent:") else place
+
+
 def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     if "body" not in record:
         place = " ".join(str(record[k]) for k in ("order", "sample") if k in record)
@@ -70,7 +75,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     pair, body = record.get("pair") or {}, record["body"]
     yield f"== {record['id']}  (teacher {record['provenance']['teacher']})"
     yield f"request: {pair.get('prompt', '?')}"
-    yield f"image A: {pair.get('image_a', '?')}   image B: {pair.get('image_b', '?')}"
+    yield f"image A: {_place(pair, 'image_a')}   image B: {_place(pair, 'image_b')}"
     yield f"label: {pair.get('label', '?')}   order shown: {record['provenance']['order']}"
     for finding in body["findings"]:
         scores = [finding[k] for k in ("score", "score_a", "score_b", "winner") if k in finding]

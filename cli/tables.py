@@ -20,7 +20,7 @@ def print_funnel(funnel: Mapping[str, Any], *, title: str = "Funnel", examples: 
         f" {pairs['failed']} failed"
     )
     out.print(
-        f"  rationales: {rationales['asked']} asked for, {rationales['kept']} kept,"
+        f"  rationales: {rationales['asked']} in, {rationales['kept']} kept,"
         f" {rationales['dropped']} dropped, {rationales['failed']} failed"
     )
     if funnel["lost"]:
