@@ -87,8 +87,15 @@ def _check(columns: Columns, fixed: Mapping[str, Any], preferred_first: bool) ->
             raise UnknownNameError("field", name, (*NEEDED, *OPTIONAL))
     if twice := sorted(set(columns) & set(fixed)):
         raise ConfigError(f"{twice[0]!r} is both mapped and constant")
-    if preferred_first == ("label" in columns or "label" in fixed):
-        raise ConfigError("a label must be mapped, unless the preferred image always comes first")
+    labelled = "label" in columns or "label" in fixed
+    if preferred_first and labelled:
+        raise ConfigError(
+            "where the preferred image always comes first, no label is mapped: leave out one of both"
+        )
+    if not (preferred_first or labelled):
+        raise ConfigError(
+            "no label is mapped: add label=COLUMN, or say that the preferred image comes first"
+        )
     if gone := [name for name in NEEDED if name not in columns and name not in fixed]:
         raise ConfigError(f"the map lacks {', '.join(gone)}")
 
