@@ -97,13 +97,17 @@ def root(
 def main() -> None:
     """Runs the command line; every error of ours is one line on standard error."""
     try:
-        app()
+        app(prog_name="parrot")
     except RunStopped as stopped:
         _fail(f"stopped: {stopped}", 3)
     except ConfigError as error:
         _fail(f"error: {error}", 2)
     except ParrotError as error:
         _fail(f"error: {error}", 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "parrot").partition(".")[0] == "parrot":
+            raise
+        _fail(f"error: {error.name} is not installed; `parrot doctor` says which extra has it", 2)
     except BrokenPipeError:
         _reader_left()
     except OSError as error:

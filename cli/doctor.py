@@ -7,6 +7,7 @@ import os
 import platform
 import sqlite3
 import tempfile
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,10 @@ from parrot.core.registry import known_kinds
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "miniature": (("numpy", "PIL"), "demo, miniature, miniature: teachers"),
     "openai": (("openai", "aiohttp", "PIL"), "rationalize, filter, project with openai: models"),
-    "data": (("datasets", "pyarrow", "numpy", "PIL"), "import (Parquet, hub), export --to verl"),
+    "data": (
+        ("datasets", "pyarrow", "numpy", "PIL"),
+        "Parquet in and out (import, export --to trl or verl), hub:",
+    ),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)
@@ -90,10 +94,11 @@ def _problems() -> list[str]:
         if _version(one) and _version(other):
             found.append(f"{one} and {other} break each other: uninstall one of them")
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            sqlite3.connect(Path(folder) / "probe.sqlite").execute(
-                "pragma journal_mode=wal"
-            ).close()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            closing(sqlite3.connect(Path(folder) / "probe.sqlite")) as probe,
+        ):
+            probe.execute("pragma journal_mode=wal")
     except (OSError, sqlite3.Error) as error:
         found.append(f"the temporary folder cannot hold a store: {error}")
     return found

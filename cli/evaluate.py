@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def evaluate(
     judgements: Annotated[
-        Path, typer.Argument(help="JSON Lines of judgements with human labels, plain or .gz.")
+        Path,
+        typer.Argument(
+            metavar="JUDGEMENTS", help="JSON Lines of judgements with human labels, plain or .gz."
+        ),
     ],
     *,
     protocol: Annotated[

@@ -18,7 +18,9 @@ from parrot.core.pipelines.examples import example_of
 
 
 def export(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of rationalize and project.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUNS", help="Run folders of rationalize and project.")
+    ],
     *,
     to: Annotated[str, typer.Option(help=f"Trainer: {', '.join(TRAINERS)}.")],
     out: Annotated[Path, typer.Option(help="Folder for the training file, images and data card.")],
@@ -26,7 +28,8 @@ def export(
     layout: options.LayoutName = "prefix-first",
     wording: options.WordingFile = None,
     allow_no_train: Annotated[
-        bool, typer.Option(help="Export pairs that may not be trained on.")
+        bool,
+        typer.Option("--allow-no-train", help="Export pairs that may not be trained on."),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:

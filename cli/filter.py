@@ -26,15 +26,20 @@ from parrot.core.rubric import rubric_for
 
 
 def filter_(
-    rationales: Annotated[Path, typer.Argument(help="A run folder, or a file with --from.")],
+    rationales: Annotated[
+        Path, typer.Argument(metavar="RATIONALES", help="A run folder, or a file with --from.")
+    ],
     *,
     source: Annotated[
         str, typer.Option("--from", help="run, or genai-bench-answers (recorded judge answers).")
     ] = "run",
-    out: Annotated[Path | None, typer.Option(help="Folder for the filtered run.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the filtered run; RATIONALES/filtered unless given."),
+    ] = None,
     verifier: options.Verifier = None,
     filters: options.Filters = "default",
-    all_evidence: Annotated[bool, typer.Option(help="Marginal rates.")] = False,
+    all_evidence: options.AllEvidence = False,
     concurrency: options.Concurrency = 64,
     examples: Annotated[int, typer.Option(min=0, help="Examples of a filter to print.")] = 2,
     as_json: options.AsJson = False,

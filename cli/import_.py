@@ -31,14 +31,21 @@ def import_(
     ] = "",
     column_map: Annotated[
         str,
-        typer.Option("--map", help="prompt=caption,image_a=left,image_b=right,label=choice"),
+        typer.Option(
+            "--map",
+            help="Our fields and your columns: prompt=caption, then image_a=..., image_b=...,"
+            " label=..., with commas between.",
+        ),
     ] = "",
     labels: Annotated[str, typer.Option(help="What label values mean: 0=A,1=B,2=TIE")] = "",
     constant: Annotated[
         list[str] | None, typer.Option("--set", help="A field for all pairs: licence=MIT")
     ] = None,
     preferred_first: Annotated[
-        bool, typer.Option(help="Image A is always the preferred one; half are mirrored.")
+        bool,
+        typer.Option(
+            "--preferred-first", help="Image A is always the preferred one; half are mirrored."
+        ),
     ] = False,
     split: Annotated[str | None, typer.Option(help="Split of a hub dataset.")] = None,
     config: Annotated[str | None, typer.Option(help="Configuration of a hub dataset.")] = None,

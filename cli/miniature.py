@@ -30,13 +30,17 @@ def pairs(
         str, typer.Option(help="train, test or any: disjoint requests, scenes.")
     ] = "train",
     dimension_labels: Annotated[
-        bool, typer.Option(help="Write a label per dimension too.")
+        bool, typer.Option("--dimension-labels", help="Write a label per dimension too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Draw preference pairs labelled by the hidden human. A simulation: say so where you use it."""
-    from parrot.backends.miniature.files import write_pairs
+    try:
+        from parrot.backends.miniature.files import write_pairs
+    except ImportError as error:
+        from parrot.core.errors import MissingExtraError
 
+        raise MissingExtraError("parrot miniature", "miniature") from error
     written = write_pairs(
         out,
         n,

@@ -3,38 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+# The headings under which `--help` lists them.
+MODELS, WORDS = "Models", "What is asked, and how"
+JUDGING, BOUNDS = "Filters", "Pace and bounds"
+
+
+def _under(panel: str, *names: str, text: str, **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; an earlier run goes on.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
-Concurrency = Annotated[int, typer.Option(min=1, help="Asks in flight at most.")]
-Rpm = Annotated[float | None, typer.Option("--rpm", help="Requests a minute at most.")]
-Tpm = Annotated[float | None, typer.Option("--tpm", help="Tokens a minute at most.")]
-MaxAsks = Annotated[int | None, typer.Option(min=1, help="Stop after so many asks sent.")]
+
+Teacher = Annotated[str, _under(MODELS, text="Model that writes critiques (kind:target).")]
+Verifier = Annotated[str | None, _under(MODELS, text="Model that gathers evidence (kind:target).")]
+Tag = Annotated[str | None, _under(MODELS, text="Tells servers of one model name apart.")]
+
+RubricName = Annotated[str, _under(WORDS, "--rubric", text="auto, t2i, edit or a JSON file.")]
+FormatName = Annotated[
+    str, _under(WORDS, "--format", text="Reply format: markup, markup-score-first, json.")
+]
+LayoutName = Annotated[str, _under(WORDS, "--prompt", text="Layout: prefix-first or released.")]
+WordingFile = Annotated[Path | None, _under(WORDS, "--wording", text="JSON file of prompt texts.")]
+Temperature = Annotated[float, _under(WORDS, text="Sampling temperature.", min=0)]
+ReplyTokens = Annotated[
+    int, _under(WORDS, "--max-tokens", text="Tokens of a reply at most.", min=1)
+]
+Seed = Annotated[int | None, _under(WORDS, text="Sampling seed, for servers that take one.")]
+
+Filters = Annotated[
+    str,
+    _under(JUDGING, "--filters", text="Names with commas, or a set: default, paper, free, all."),
+]
+AllEvidence = Annotated[
+    bool,
+    _under(JUDGING, "--all-evidence", text="Gather all evidence for all: marginal rates."),
+]
+
+Concurrency = Annotated[int, _under(BOUNDS, text="Asks in flight at most.", min=1)]
+Rpm = Annotated[float | None, _under(BOUNDS, "--rpm", text="Requests a minute at most.")]
+Tpm = Annotated[float | None, _under(BOUNDS, "--tpm", text="Tokens a minute at most.")]
+MaxAsks = Annotated[int | None, _under(BOUNDS, text="Stop after so many asks sent.", min=1)]
 MaxSpent = Annotated[
-    int | None, typer.Option("--max-tokens-spent", min=1, help="Stop after so many tokens.")
+    int | None, _under(BOUNDS, "--max-tokens-spent", text="Stop after so many tokens.", min=1)
 ]
 MaxCost = Annotated[
-    float | None, typer.Option(help="Stop after so much money (needs --price-in, --price-out).")
+    float | None, _under(BOUNDS, text="Stop after so much money (needs both prices).")
 ]
-MaxSeconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
+MaxSeconds = Annotated[float | None, _under(BOUNDS, text="Stop after so many seconds.")]
 MaxFailures = Annotated[
-    float, typer.Option(min=0, max=1, help="Stop when more than this share of 500 asks fails.")
+    float,
+    _under(BOUNDS, text="Stop when more than this share of 500 asks fails.", min=0, max=1),
 ]
-PriceIn = Annotated[float | None, typer.Option(help="Money for a million prompt tokens.")]
-PriceOut = Annotated[float | None, typer.Option(help="Money for a million completion tokens.")]
-Temperature = Annotated[float, typer.Option(min=0, help="Sampling temperature.")]
-ReplyTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Tokens of a reply at most.")]
-Seed = Annotated[int | None, typer.Option(help="Sampling seed, for servers that take one.")]
-RubricName = Annotated[str, typer.Option("--rubric", help="auto, t2i, edit or a JSON file.")]
-FormatName = Annotated[
-    str, typer.Option("--format", help="Reply format: markup, markup-score-first, json.")
-]
-LayoutName = Annotated[str, typer.Option("--prompt", help="Layout: prefix-first or released.")]
-WordingFile = Annotated[Path | None, typer.Option("--wording", help="JSON file of prompt texts.")]
-Filters = Annotated[
-    str, typer.Option("--filters", help="Names with commas, or a set: default, paper, free, all.")
-]
-Verifier = Annotated[str | None, typer.Option(help="Model that gathers evidence (kind:target).")]
+PriceIn = Annotated[float | None, _under(BOUNDS, text="Money for a million prompt tokens.")]
+PriceOut = Annotated[float | None, _under(BOUNDS, text="Money for a million completion tokens.")]

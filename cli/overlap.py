@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def overlap(
-    train: Annotated[Path, typer.Argument(help="Plain pairs that are trained on.")],
+    train: Annotated[Path, typer.Argument(metavar="TRAIN", help="Plain pairs to train on.")],
     evaluation: Annotated[Path, typer.Argument(metavar="EVAL", help="Plain pairs to test on.")],
     *,
     near_text: Annotated[

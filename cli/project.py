@@ -21,14 +21,20 @@ from parrot.core.pipelines.projecting import project as phase_two_b
 
 
 def project(
-    run: Annotated[Path, typer.Argument(help="A run folder of rationalize or filter.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder of rationalize or filter.")
+    ],
     *,
-    teacher: Annotated[str, typer.Option(help="Model that writes the critiques (kind:target).")],
+    teacher: options.Teacher,
     out: Annotated[Path | None, typer.Option(help="Folder; RUN/projected unless given.")] = None,
     verifier: options.Verifier = None,
     per_pair: Annotated[int, typer.Option(min=1, help="Comparisons of a pair to project.")] = 1,
     check_wishes: Annotated[
-        bool, typer.Option(help="Ask a model whether refined requests keep every wish.")
+        bool,
+        typer.Option(
+            help="Ask a model whether refined requests keep every wish.",
+            rich_help_panel=options.JUDGING,
+        ),
     ] = True,
     reply_format: options.FormatName = "markup",
     layout: options.LayoutName = "prefix-first",
@@ -38,7 +44,7 @@ def project(
     seed: options.Seed = None,
     concurrency: options.Concurrency = 64,
     max_failures: options.MaxFailures = 0.5,
-    tag: Annotated[str | None, typer.Option(help="Tells servers of one model name apart.")] = None,
+    tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Has a model judge each image of a kept pair alone, with a better request, and filters that."""

@@ -31,9 +31,12 @@ from parrot.core.values import Unloadable
 
 
 def rationalize(
-    pairs: Annotated[Path, typer.Argument(help="Preference pairs: JSONL, Parquet or a folder.")],
+    pairs: Annotated[
+        Path,
+        typer.Argument(metavar="PAIRS", help="Preference pairs: JSONL, Parquet or a folder."),
+    ],
     *,
-    teacher: Annotated[str, typer.Option(help="Model that writes critiques (kind:target).")],
+    teacher: options.Teacher,
     out: options.Out,
     schema: Annotated[str, typer.Option("--from", help="The file's schema by name.")] = "plain",
     images_root: Annotated[
@@ -41,17 +44,34 @@ def rationalize(
     ] = None,
     verifier: options.Verifier = None,
     anchored: Annotated[
-        bool, typer.Option("--anchored/--blind", help="Show the teacher the label, or not.")
+        bool,
+        typer.Option(
+            "--anchored/--blind",
+            help="Show the teacher the label, or not.",
+            rich_help_panel=options.WORDS,
+        ),
     ] = True,
-    samples: Annotated[int, typer.Option(min=1, help="Candidates a pair and order.")] = 1,
-    orders: Annotated[str, typer.Option(help="both, ab or ba.")] = "both",
+    samples: Annotated[
+        int, typer.Option(min=1, help="Candidates a pair and order.", rich_help_panel=options.WORDS)
+    ] = 1,
+    orders: Annotated[
+        str, typer.Option(help="both, ab or ba.", rich_help_panel=options.WORDS)
+    ] = "both",
     filters: options.Filters = "default",
-    select: Annotated[str, typer.Option(help=f"Which survivors: {', '.join(SELECTS)}.")] = "all",
-    all_evidence: Annotated[
-        bool, typer.Option(help="Gather all evidence for all: marginal rates.")
-    ] = False,
+    select: Annotated[
+        str,
+        typer.Option(
+            help=f"Which survivors: {', '.join(SELECTS)}.", rich_help_panel=options.JUDGING
+        ),
+    ] = "all",
+    all_evidence: options.AllEvidence = False,
     probabilities: Annotated[
-        bool, typer.Option(help="Ask for log-probabilities where the verifier gives them.")
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Ask for log-probabilities where the verifier gives them.",
+            rich_help_panel=options.JUDGING,
+        ),
     ] = False,
     rubric: options.RubricName = "auto",
     reply_format: options.FormatName = "markup",
@@ -70,11 +90,14 @@ def rationalize(
     max_failures: options.MaxFailures = 0.5,
     price_in: options.PriceIn = None,
     price_out: options.PriceOut = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only the first so many pairs.", rich_help_panel=options.BOUNDS),
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
     ] = False,
-    tag: Annotated[str | None, typer.Option(help="Tells servers of one model name apart.")] = None,
+    tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Has a teacher critique each pair, filters what it wrote, and writes a run folder.

@@ -17,7 +17,7 @@ from parrot.core.filters import FILTERS, POINTWISE_FILTERS
 
 
 def show(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     *,
     kept: Annotated[bool, typer.Option("--kept", help="Kept rationales (the default).")] = False,
     dropped: Annotated[

@@ -11,7 +11,7 @@ from attrs import asdict
 
 
 def split(
-    pairs: Annotated[Path, typer.Argument(help="Plain pairs: JSONL or Parquet.")],
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="Plain pairs: JSONL or Parquet.")],
     *,
     out: Annotated[Path, typer.Option(help="Folder for NAME.jsonl of each part, and images/.")],
     shares: Annotated[str, typer.Option(help="Parts and their shares.")] = "train=0.9,test=0.1",
