@@ -21,6 +21,9 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "miniature": (("numpy", "PIL"), "demo, miniature, miniature: teachers"),
     "openai": (("openai", "aiohttp", "PIL"), "rationalize, filter, project with openai: models"),
     "data": (("datasets", "pyarrow", "numpy", "PIL"), "import (Parquet, hub), export --to verl"),
+    "torch": (("torch", "transformers", "safetensors", "PIL"), "torch: models"),
+    "distil": (("torch", "transformers", "accelerate", "peft"), "distil"),
+    "train": (("torch", "transformers", "tokenizers", "numpy"), "miniature train"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)

@@ -118,7 +118,7 @@ class Preparer:
             return self._ids("".join(text for text, _ in pieces))
         out: list[int] = []
         for text, own in pieces:
-            out += self._spelled(text) if own and self._marked(text) else self._ids(text)
+            out += self.spelled(text) if own else self._ids(text)
         return out
 
     def _marked(self, text: str) -> bool:
@@ -127,8 +127,8 @@ class Preparer:
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
-    def _spelled(self, text: str) -> list[int]:
-        """The text with every mark in it as plain characters."""
+    def spelled(self, text: str) -> list[int]:
+        """The ids of a text, every mark in it as plain characters."""
         return self._ids(self._apart(text))
 
     def _apart(self, text: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import fields
+
 from parrot.backends.miniature.chance import Chance
 from parrot.backends.miniature.checks import Aspect, Check, checks_of
 from parrot.backends.miniature.claims import holds, lacks, shows, thing_of
@@ -26,7 +28,7 @@ from parrot.core.prompts.fences import image_parts, request_parts
 
 STATEMENTS: Final = 6
 GO_THROUGH: Final = "Go through the request: is each thing as asked?"
-EXACT: Final = ErrorRates(**dict.fromkeys(ErrorRates.__slots__[:22], 0.0))
+EXACT: Final = ErrorRates(**{one.name: 0.0 for one in fields(ErrorRates)})
 """A judge that never errs."""
 _NAMES: Final = ("this image", "the image")
 _COUNTS: Final = ("no", "one", "two", "three", "four", "five")
