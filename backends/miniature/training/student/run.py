@@ -185,7 +185,7 @@ class Training:
     def until(self, end: float, log: Log) -> None:
         """Learns until the time comes, saving, measuring and logging on the way."""
         last = measured_at = self._now()
-        tokens, losses, steps = 0.0, 0.0, 0
+        tokens, losses, steps, begun = 0.0, 0.0, 0, self.step
         while self._now() < end and not self.setup.stop():
             figures = self.learn()
             tokens, losses, steps = tokens + figures["tokens"], losses + figures["loss"], steps + 1
@@ -198,7 +198,8 @@ class Training:
                 log({"step": self.step, "measured": self.figures()})
                 last = measured_at = self._now()
                 tokens, losses, steps = 0.0, 0.0, 0
-        self.saver.save()
+        if self.step > begun:  # who only ships leaves the state to the run that trains
+            self.saver.save()
 
     def _line(self, figures: Mapping[str, float], loss: float, speed: float) -> dict[str, Any]:
         stage = 0 if self.step <= TOWER_STEPS else 1 + self.lessons.stage
