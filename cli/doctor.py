@@ -25,6 +25,9 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("datasets", "pyarrow", "numpy", "PIL"),
         "Parquet in and out (import, export --to trl or verl), hub:",
     ),
+    "torch": (("torch", "transformers", "safetensors", "PIL"), "torch: models"),
+    "distil": (("torch", "transformers", "accelerate", "peft"), "distil"),
+    "train": (("torch", "transformers", "tokenizers", "numpy"), "miniature train"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)

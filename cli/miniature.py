@@ -9,14 +9,21 @@ from typing import Annotated
 
 import typer
 
+from parrot.cli.train_student import student
+
 app = typer.Typer(
     help="The miniature: a small simulated world with a hidden human.", no_args_is_help=True
 )
 
 
-@app.callback()
-def _main() -> None:
-    """Keeps `pairs` a command of its own while it is the only one."""
+train = typer.Typer(help="Train the miniature's models from scratch.", no_args_is_help=True)
+app.add_typer(train, name="train")
+train.command()(student)
+
+
+@train.callback()
+def _train() -> None:
+    """Keeps `student` a command of its own while it is the only one."""
 
 
 @app.command()

@@ -22,8 +22,9 @@ MODELS: dict[str, str] = {
     "openai": "parrot.backends.openai:open_model",
     "replay": "parrot.backends.replay:open_model",
     "miniature": "parrot.backends.miniature.teacher:open_model",
+    "torch": "parrot.backends.torch:open_model",
 }
-EXTRAS: dict[str, str] = {"openai": "openai", "miniature": "miniature"}
+EXTRAS: dict[str, str] = {"openai": "openai", "miniature": "miniature", "torch": "torch"}
 
 
 @frozen(slots=True)

@@ -1,0 +1,53 @@
+"""What names a local checkpoint: a digest of everything in its folder that changes what it says.
+
+File digests are remembered in this process by path, size and time of change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from parrot.core.errors import ConfigError
+
+_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth")
+_TEXTS: Final = (".json", ".jinja", ".txt", ".model", ".py")
+_IDLE: Final = ("readme", "trainer_state", "training_args", "all_results", "train_results")
+"""Files of these beginnings say nothing about how the model answers."""
+_BLOCK: Final = 1 << 22
+
+
+def digest_of(folder: Path, dtype: str) -> str:
+    """16 hex digits over weights, adapters, tokenizer, processor, chat template, code and dtype."""
+    whole = hashlib.sha256(f"parrot-checkpoint-1|{dtype}".encode())
+    for path in _telling(folder):
+        stat = path.stat()
+        one = _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
+        whole.update(f"|{path.relative_to(folder).as_posix()}:{one}".encode())
+    return whole.hexdigest()[:16]
+
+
+def _telling(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith((".", "checkpoint-")) for part in parts)
+        if hidden or not path.is_file() or path.name.lower().startswith(_IDLE):
+            continue
+        if path.suffix in _WEIGHTS or path.suffix in _TEXTS:
+            yield path
+
+
+@lru_cache(maxsize=4096)
+def _file_digest(path: str, size: int, changed: int) -> str:
+    del size, changed  # they are the memory's key: another size or time is another digest
+    found = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    return found.hexdigest()

@@ -1,0 +1,80 @@
+"""`parrot distil`: run folders in, a student out; refusals are one line."""
+
+import json
+import sys
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("accelerate")
+
+from parrot.backends.miniature.files import write_pairs
+from parrot.backends.miniature.training.student.net import student_of
+from parrot.backends.miniature.training.student.tokens import vocabulary, write_files
+from parrot.backends.torch import open_batch_model
+from parrot.cli import main
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+def run(monkeypatch, *args):
+    monkeypatch.setattr(sys, "argv", ["parrot", *map(str, args)])
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code or 0
+    return 0
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    words = vocabulary()
+    write_files(folder, words)
+    student_of(len(words), seed=0).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path, capsys):
+    made = []
+    for seed in (0, 1):
+        write_pairs(tmp_path / f"pairs{seed}", 6, seed=seed)
+        out = tmp_path / f"run{seed}"
+        code = run(
+            monkeypatch, "rationalize", tmp_path / f"pairs{seed}" / "pairs.jsonl",
+            "--teacher", "miniature:teacher-low", "--out", out, "--filters", "free",
+        )  # fmt: skip
+        assert code == 0
+        made.append(out)
+    capsys.readouterr()
+    return made
+
+
+def test_a_student_comes_out_of_run_folders(monkeypatch, capsys, tmp_path, base, runs):
+    out = tmp_path / "student"
+    code = run(
+        monkeypatch, "distil", runs[0], "--held", runs[1], "--base", base, "--out", out,
+        "--steps", "2", "--batch", "4", "--device", "cpu", "--json",
+    )  # fmt: skip
+    assert code == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["steps"] == 2
+    assert said["examples"] > 3
+    assert 0.0 <= said["agreement"] <= 1.0
+    assert open_batch_model(str(out)).id.startswith("torch:student@")
+
+
+def test_held_out_pairs_that_are_learned_from_are_refused(
+    monkeypatch, capsys, tmp_path, base, runs
+):
+    code = run(
+        monkeypatch, "distil", *runs, "--held", runs[0], "--base", base, "--out", tmp_path / "x"
+    )
+    assert code == 2
+    assert "learned from and held out" in capsys.readouterr().err
