@@ -59,7 +59,7 @@ class Budget:
         return found or Price(0.0, 0.0)
 
 
-@define(slots=True)
+@define(slots=True, on_setattr=[])
 class Tally:
     """What a run has spent so far."""
 

@@ -39,7 +39,7 @@ class _Cut:
     share: float  # refused / tried since the cut before
 
 
-@define(slots=True)
+@define(slots=True, on_setattr=[])
 class Gate:
     """An adaptive limit in [8, ceiling], or of `ceiling` where that is less.
 

@@ -25,7 +25,7 @@ class Limits:
     )
 
 
-@define(slots=True)
+@define(slots=True, on_setattr=[])
 class _Bucket:
     rate: float  # a second
     level: float = field(init=False)
@@ -48,7 +48,7 @@ class _Bucket:
         return max(0.0, missing / self.rate) if missing > 1e-9 else 0.0
 
 
-@define(slots=True)
+@define(slots=True, on_setattr=[])
 class Pace:
     """When the next try may leave under `limits`."""
 
