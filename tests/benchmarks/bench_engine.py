@@ -207,9 +207,10 @@ def cap(url, count=4000, latency=0.21):
 def noise(url, count=4000, latency=0.053):
     for ceiling in (256, 64):
         told(url, latency=latency, cap=None, noise=0.1)
+        rates = {}
         for name, gate in (("gate", None), ("AIMD", Aimd(ceiling))):
             rate, _, lost, seen = timed(engine, url, asks_of(count), ceiling, gate=gate)
-            rates = {name: rate} if name == "gate" else {**rates, name: rate}
+            rates[name] = rate
             refused = seen["refused"] / (seen["served"] + seen["refused"])
             print(
                 f"10 % random 429, {count} asks, {ceiling} at most: {name}"
