@@ -124,6 +124,16 @@ def original_bytes(image: Image) -> bytes:
     return data
 
 
+def size_of(image: Image) -> int:
+    """How many bytes the image has, without reading them. Raises ImageError."""
+    if isinstance(image.source, bytes):
+        return len(image.source)
+    try:
+        return Path(image.source).stat().st_size
+    except OSError as error:
+        raise ImageError(f"{image.source} cannot be read: {_reason(error)}") from None
+
+
 @frozen(slots=True)
 class Policy:
     """How images are prepared for a model.

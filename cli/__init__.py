@@ -39,21 +39,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class _Commands(TyperGroup):
     """Loads a command's module when that command is called; `--help` loads none."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in COMMANDS:
+            return super().resolve_command(ctx, args)
+        target, line = COMMANDS[args[0]]
+        module, _, attribute = target.partition(":")
+        command = _as_command(args[0], getattr(import_module(module), attribute), line)
+        return args[0], command, args[1:]
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command as it is listed, without its options."""
         if cmd_name not in COMMANDS:
             return None
-        target, line = COMMANDS[cmd_name]
-        if ctx.resilient_parsing or _only_helps():
-            return TyperCommand(cmd_name, help=line, short_help=line)
-        module, _, attribute = target.partition(":")
-        return _as_command(cmd_name, getattr(import_module(module), attribute), line)
-
-
-def _only_helps() -> bool:
-    return sys.argv[1:] in ([], ["--help"], ["-h"])
+        line = COMMANDS[cmd_name][1]
+        return TyperCommand(cmd_name, help=line, short_help=line)
 
 
 def _as_command(name: str, found: Any, line: str) -> Any:

@@ -12,6 +12,7 @@ import typer
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
 from parrot.adapters.runs import RunWriter
 from parrot.adapters.store import SqliteStore
+from parrot.backends.images import size_of
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
 from parrot.cli.ending import ended, tell_run
@@ -222,7 +223,7 @@ def _plan(
             ]
             plan.stored += len(asks) - len(fresh)
             asks = tuple(fresh)
-        plan.add(asks, completion=600)
+        plan.add(asks, completion=600, size_of=size_of)
     shown = plan.to_dict(price_in, price_out)
     shown["note"] = "phase 1 only: evidence for filters is asked for what survives the free ones"
     print(json.dumps(shown, indent=2))

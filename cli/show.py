@@ -62,6 +62,22 @@ def _records(
         yield from (r for _, r in folder.records())
 
 
+def _seen(record: Mapping[str, Any]) -> Iterator[str]:
+    """Images and label as the teacher saw them: what it calls A is the pair's B in order BA."""
+    pair, turned = record.get("pair") or {}, record["provenance"]["order"] == "BA"
+    for shown, own in (("A", "B" if turned else "A"), ("B", "A" if turned else "B")):
+        if record.get("side") in (None, shown):  # a critique saw one image only
+            of_pair = f" ({own} of the pair)" if turned else ""
+            yield f"image {shown}{of_pair}: {_place(pair, f'image_{own.lower()}')}"
+    label = str(pair.get("label", "?"))
+    yield (
+        f"label: {_TURNED.get(label, label)} ({label} of the pair)" if turned else f"label: {label}"
+    )
+
+
+_TURNED = {"A": "B", "B": "A"}
+
+
 def _place(pair: Mapping[str, Any], name: str) -> str:
     place = str(pair.get(name, "?"))
     return "(not in the data)" if place.startswith("absent:") else place
@@ -75,8 +91,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     pair, body = record.get("pair") or {}, record["body"]
     yield f"== {record['id']}  (teacher {record['provenance']['teacher']})"
     yield f"request: {pair.get('prompt', '?')}"
-    yield f"image A: {_place(pair, 'image_a')}   image B: {_place(pair, 'image_b')}"
-    yield f"label: {pair.get('label', '?')}   order shown: {record['provenance']['order']}"
+    yield from _seen(record)
     for finding in body["findings"]:
         scores = [finding[k] for k in ("score", "score_a", "score_b", "winner") if k in finding]
         yield f"- {finding['dimension']}: {' / '.join(map(str, scores))}"

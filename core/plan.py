@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define
 
 from parrot.core.asks import Ask
+from parrot.core.values import Image
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_IMAGE = 800  # of a picture of about 0.6 megapixels, 28 pixels square a token
@@ -23,14 +24,22 @@ class Plan:
     stored: int = 0
     images: int = 0
     characters: int = 0
+    bytes: int = 0
     completion: int = 0
 
-    def add(self, asks: Iterable[Ask], *, completion: int) -> None:
-        """Counts asks that must be sent; `completion`: tokens that a reply is expected to take."""
+    def add(self, asks: Iterable[Ask], *, completion: int, size_of: Callable[[Image], int]) -> None:
+        """Counts asks that must be sent.
+
+        completion: tokens that a reply is expected to take. size_of: the bytes of an image, of
+        which a request carries four for three (base64).
+        """
         for ask in asks:
+            texts = [p for t in ask.turns for p in t.parts if isinstance(p, str)]
             self.asks += 1
             self.images += len(ask.images)
-            self.characters += sum(len(p) for t in ask.turns for p in t.parts if isinstance(p, str))
+            self.characters += sum(map(len, texts))
+            self.bytes += sum(len(text.encode("utf-8", "replace")) for text in texts)
+            self.bytes += sum(-(-size_of(image) // 3) * 4 for image in ask.images)
             self.completion += completion
 
     @property
@@ -49,6 +58,7 @@ class Plan:
             "asks": self.asks,
             "already_stored": self.stored,
             "images": self.images,
+            "bytes_estimated": self.bytes,
             "prompt_tokens_estimated": self.prompt_tokens,
             "completion_tokens_estimated": self.completion,
             "cost_estimated": cost,

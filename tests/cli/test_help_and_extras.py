@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from parrot import cli
 
@@ -30,6 +31,12 @@ def test_every_command_has_help_that_is_not_cut(name, monkeypatch, capsys):
     assert status == 0
     assert f"Usage: parrot {name}" in said
     assert "…" not in said  # an option's name or default that did not fit
+
+
+def test_a_command_is_whole_whatever_the_process_was_called_with(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["someone-else"])
+    done = CliRunner().invoke(cli.app, ["doctor", "--json"])
+    assert "extras" in json.loads(done.stdout)
 
 
 def test_doctor_knows_what_is_here_and_tells_no_key(monkeypatch, capsys):

@@ -114,6 +114,11 @@ def test_a_plan_asks_nothing(pairs, tmp_path):
     plan = json.loads(done.stdout)
     assert (plan["pairs"], plan["asks"]) == (60, 120)
     assert plan["cost_estimated"] > 0
+    rows = lines(pairs)
+    names = [n for row in rows for n in (row["image_a"], row["image_b"], *row.get("sources", []))]
+    sizes = sum((pairs.parent / name).stat().st_size for name in names)
+    # Both orders, each image in base64, beside some two thousand characters of text an ask.
+    assert 1.3 * 2 * sizes + 120 * 1500 < plan["bytes_estimated"] < 1.4 * 2 * sizes + 120 * 9000
 
 
 def test_a_wrong_key_is_one_clear_line_that_does_not_tell_it(pairs, tmp_path):
