@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from attrs import field, frozen
+from attrs import frozen
 
 from parrot.core.critiques import Problem, ProblemCode, Reading
 from parrot.core.formats.wrapping import normal_lines, without_thinking
@@ -19,12 +19,11 @@ class Choice:
     """An overall choice; `both` where a tie says that both are good or bad."""
 
     label: Label
-    both: Both | None = field(default=None)
+    both: Both | None = None
 
-    @both.validator
-    def _only_of_ties(self, _: object, value: Both | None) -> None:
-        if value is not None and self.label is not Label.TIE:
-            raise ValueError(f"both={value.value} needs the label TIE, not {self.label.value}")
+    def __attrs_post_init__(self) -> None:
+        if self.both is not None and self.label is not Label.TIE:
+            raise ValueError(f"both={self.both.value} needs the label TIE, not {self.label.value}")
 
     def mirrored(self) -> Choice:
         """The same choice after A and B change places."""

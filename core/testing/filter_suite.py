@@ -34,7 +34,7 @@ def check_filter(
         database=None,
         report_multiple_bugs=False,
         phases=phases(shrink=shrink),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck.__members__.values()),
     )
     @given(any_candidates() if candidates is None else candidates)
     def check(candidate: Candidate) -> None:

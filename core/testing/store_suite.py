@@ -209,6 +209,6 @@ def check_store(
             database=None,
             report_multiple_bugs=False,
             phases=phases(shrink=shrink),
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck.__members__.values()),
         ),
     )
