@@ -59,14 +59,16 @@ class State:
         self.began, self.cpu = time.monotonic(), time.process_time()
 
     def told(self):
-        counts = {n: getattr(self, n) for n in ("served", "refused", "peak", "bytes", "connections")}
+        counts = {
+            n: getattr(self, n) for n in ("served", "refused", "peak", "bytes", "connections")
+        }
         counts["seconds"] = time.monotonic() - self.began
         counts["cpu"] = time.process_time() - self.cpu
         self.clear()
         return counts
 
     def delay(self):
-        return self.latency * self.chance.lognormvariate(-self.sigma**2 / 2, self.sigma)
+        return self.latency * self.chance.lognormvariate(-(self.sigma**2) / 2, self.sigma)
 
 
 class Connection(asyncio.Protocol):
