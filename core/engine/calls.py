@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from parrot.core.asks import Ask, Failed, FailureKind, Reply
@@ -46,12 +46,22 @@ class Waiter(Protocol):
 class Call:
     """One ask on its way, with all who wait for it: (waiter, index, their own ask)."""
 
-    __slots__ = ("ask", "attempts", "before", "key", "queue", "record", "since", "waiters")
+    __slots__ = (
+        "ask",
+        "attempts",
+        "before",
+        "key",
+        "queue",
+        "record",
+        "since",
+        "throttled",
+        "waiters",
+    )
 
     def __init__(self, key: Key, ask: Ask, queue: deque[Call], before: FailureKind | None) -> None:
         self.key, self.ask, self.queue, self.before = key, ask, queue, before
         self.waiters: list[tuple[Waiter, int, Ask]] = []
-        self.attempts = 0
+        self.attempts = self.throttled = 0
         self.since = 0.0
         self.record: Record | None = None
 
@@ -84,6 +94,9 @@ class Calls:
         self._tries: set[asyncio.Task[None]] = set()
         self._waits: set[asyncio.Task[None]] = set()
         self._paused = False
+        self.idle: dict[
+            object, Callable[[], None]
+        ] = {}  # whom to tell when nothing is left to send
         self._most_uncommitted = max(UNCOMMITTED_LEAST, UNCOMMITTED_PER_SLOT * max_concurrency)
 
     def want(
@@ -132,6 +145,14 @@ class Calls:
             if not self._may_spend(call):
                 return
             self._start(call)
+        if self.is_idle:
+            for tell in self.idle.values():
+                tell()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a try could leave and there is none to leave."""
+        return not self._turns and self.gate.free and not self._paused
 
     async def wind_down(self, seconds: float) -> None:
         """Waits so long for what is in flight, then cancels it; nothing new leaves."""
@@ -270,10 +291,14 @@ class Calls:
     def _went_wrong(self, call: Call, error: ModelError | ImageError, now: float) -> None:
         if isinstance(error, ImageError):
             return self._give_up(call, FailureKind.IMAGE, str(error), now)
-        jitter = jitter_of(call.key, call.attempts)
-        elapsed = now - call.since
+        of_load = isinstance(error, ThrottledError)
+        call.throttled += of_load
         what = decide(
-            error, attempt=call.attempts, elapsed=elapsed, jitter=jitter, policy=self._retry
+            error,
+            attempt=call.throttled if of_load else call.attempts - call.throttled,
+            elapsed=now - call.since,
+            jitter=jitter_of(call.key, call.attempts),
+            policy=self._retry,
         )
         if isinstance(what, GiveUp):
             if isinstance(error, AccessError):

@@ -25,6 +25,9 @@ PROBE: Final = 5  # one more after so many rounds
 LOWER: Final = 0.9  # a refusal below this share of the last one's level does not look like a wall
 HELPED: Final = 0.6  # a cut helped if the share of refusals fell below this part of what it was
 IN_VAIN: Final = 3  # cuts in a row that did not help
+EVIDENCE: Final = 3  # refusals of tries begun after a cut by which it can be judged at once,
+ROUNDS: Final = 8  # in so many rounds; and
+CROWDED: Final = 0.4  # the share of refusals from which on they may be due to load for all that
 HOLD: Final = 30.0
 LONGEST_HOLD: Final = 480.0
 RECENT: Final = 100  # tries over which the recent share of refusals is smoothed
@@ -59,6 +62,9 @@ class Gate:
     _tried: int = field(init=False, default=0)  # since the last cut
     _refused: int = field(init=False, default=0)
     _warned: int = field(init=False, default=0)  # tries in which another refusal is no chance
+    _stale: int = field(init=False, default=0)  # tries in flight at the last cut
+    _fresh: int = field(init=False, default=0)  # tries begun after it that have ended
+    _fresh_refused: int = field(init=False, default=0)
     _seen: int = field(init=False, default=0)  # tries in all, as far as it matters
     _recent: float = field(init=False, default=0.0)  # share of refusals
     _cool_until: float = field(init=False, default=float("-inf"))
@@ -104,7 +110,9 @@ class Gate:
         if self._holds(now):
             return
         self._starting = False
-        if now >= self._cool_until:
+        if self._helps_not:
+            self._cut(now, retry_after or 0.0)
+        elif now >= self._cool_until:
             if self._warned > 0:
                 self._cut(now, retry_after or 0.0)
             else:
@@ -119,12 +127,26 @@ class Gate:
         self._tried += 1
         self._refused += refused
         self._warned -= not refused
+        if self._stale > 0:
+            self._stale -= 1
+        else:
+            self._fresh += 1
+            self._fresh_refused += refused
         self._seen = min(self._seen + 1, RECENT)
         self._recent += (refused - self._recent) / self._seen
 
     @property
     def _share(self) -> float:
         return self._refused / self._tried if self._tried else 0.0
+
+    @property
+    def _helps_not(self) -> bool:
+        """Whether the tries begun since the last cut show soon that it was in vain."""
+        few = self._fresh_refused < EVIDENCE or self._fresh < self.limit
+        if not self._cuts or few or self._fresh > ROUNDS * self.limit:
+            return False
+        share = self._fresh_refused / self._fresh
+        return HELPED * self._cuts[-1].share < share < CROWDED
 
     @property
     def _near_wall(self) -> bool:
@@ -157,6 +179,7 @@ class Gate:
         self._cuts = (*self._cuts, cut) if self._in_vain(cut) else (cut,)
         self._hold_until = float("-inf")
         self._round = self._tried = self._refused = self._warned = 0
+        self._stale, self._fresh, self._fresh_refused = self.in_flight, 0, 0
         self._peak, self._clean = self.in_flight, True
         if len(self._cuts) > IN_VAIN:
             self._restore(now)

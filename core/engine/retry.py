@@ -22,12 +22,15 @@ from parrot.core.interfaces import Key
 class RetryPolicy:
     """How stubborn to be about one ask.
 
-    attempts: tries in all. seconds: from the first try to the start of the last. base, cap: the
-    wait before try n + 1 is drawn from [0, min(cap, base * 2**n)] where the server names none.
-    attempt_seconds: after which one try counts as timed out.
+    attempts: tries that may fail, those that the server refused for load not counted.
+    throttled: tries that it may refuse so; many, as they say nothing of the ask. seconds: from the
+    first try to the start of the last. base, cap: the wait before try n + 1 is drawn from
+    [0, min(cap, base * 2**n)] where the server names none. attempt_seconds: after which one try
+    counts as timed out.
     """
 
     attempts: int = field(default=6, validator=validators.ge(1))
+    throttled: int = field(default=30, validator=validators.ge(1))
     seconds: float = field(default=900.0, validator=validators.ge(0.0))
     base: float = field(default=0.5, validator=validators.ge(0.0))
     cap: float = field(default=30.0, validator=validators.ge(0.0))
@@ -66,14 +69,15 @@ def kind_of(error: ModelError) -> FailureKind:
 def decide(
     error: ModelError, *, attempt: int, elapsed: float, jitter: float, policy: RetryPolicy
 ) -> RetryAfter | GiveUp:
-    """What follows an error on try number `attempt` (from 1), `elapsed` seconds after the first.
+    """What follows an error of its sort number `attempt` (from 1), `elapsed` s after the first try.
 
-    jitter: in [0, 1). A wait that the server named is kept to the full and lengthened by at most a
-    tenth; a wait that would end after `policy.seconds` is not begun.
+    jitter: in [0, 1). Refusals for load are one sort, all other errors another. A wait that the
+    server named is kept to the full and lengthened by at most a tenth, or, after as many refusals
+    as `policy.attempts`, to what it would be unnamed; a wait that would end after `policy.seconds`
+    is not begun.
     """
-    if not error.retryable:
-        return GiveUp(kind_of(error), str(error))
-    if attempt >= policy.attempts:
+    most = policy.throttled if isinstance(error, ThrottledError) else policy.attempts
+    if not error.retryable or attempt >= most:
         return GiveUp(kind_of(error), str(error))
     wait = _wait(error.retry_after, attempt, jitter, policy)
     if elapsed + wait > policy.seconds:
@@ -83,11 +87,13 @@ def decide(
 
 
 def _wait(named: float | None, attempt: int, jitter: float, policy: RetryPolicy) -> float:
-    if named is not None:
-        return max(0.0, named) * (1.0 + 0.1 * jitter)
-    return jitter * min(policy.cap, policy.base * 2.0 ** min(attempt, 60))
+    drawn = jitter * min(policy.cap, policy.base * 2.0 ** min(attempt, 60))
+    if named is None:
+        return drawn
+    kept = max(0.0, named) * (1.0 + 0.1 * jitter)
+    return kept if attempt < policy.attempts else max(kept, drawn)
 
 
 def jitter_of(key: Key, attempt: int) -> float:
     """A number in [0, 1) that differs by ask and try, and is the same in every run."""
-    return random.Random(int.from_bytes(key, "big") + attempt).random()
+    return random.Random(key + attempt.to_bytes(4, "big")).random()

@@ -1,8 +1,10 @@
 """One stream of jobs with their answers, in input order, through a window of bounded size.
 
-The window is fed in chunks. While everything is found in the store a chunk is fetched only when the
-consumer waits for it, so that the store's thread and the loop never fight for the interpreter; once
-something must be asked, the window is kept full.
+The window is fed in chunks. It is stretched while the model would have nothing to do because the
+first job waits to be tried again; by how much is bounded by the images that jobs carry as bytes.
+While everything is found in the store a chunk is fetched only when the consumer waits for it, so
+that the store's thread and the loop never fight for the interpreter; once something must be asked,
+the window is kept full.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from parrot.core.keys import answers, key_of
 T = TypeVar("T")
 FIRST_CHUNK: Final = 16
 CHUNK: Final = 256
+STRETCH: Final = 8  # so many windows at most
+STRETCH_BYTES: Final = 256 * 2**20  # of images, beyond one window
+WEIGHED: Final = 8  # jobs of a chunk whose images are weighed
 
 Outcome = Reply | Failed
 Done = tuple[T, tuple[Outcome, ...]]
@@ -76,6 +81,7 @@ class Stream(Generic[T]):
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._exhausted = False
         self._error: BaseException | None = None
+        self._weight = 0.0  # bytes of images that a job of the last chunk carries
         self._ahead = True  # the last chunk had something to ask: keep the window full
         self._waiting = False  # the consumer is
         self.closed = False
@@ -89,6 +95,7 @@ class Stream(Generic[T]):
             self._news.set()
 
         forget = self._run.when_ended(ended)
+        self._calls.idle[self] = self._room.set
         window = self._window
         try:
             while True:
@@ -138,6 +145,7 @@ class Stream(Generic[T]):
 
     async def _aclose(self, feeder: asyncio.Task[None]) -> None:
         self.closed = True
+        self._calls.idle.pop(self, None)
         feeder.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await feeder
@@ -149,7 +157,7 @@ class Stream(Generic[T]):
         try:
             while not self._run.ending:
                 await self._has_room()
-                jobs = await self._take(min(most, self._size - len(self._window)))
+                jobs = await self._take(min(most, self._most - len(self._window)))
                 if not jobs:
                     break
                 await self._fill(jobs)
@@ -168,9 +176,18 @@ class Stream(Generic[T]):
         return jobs
 
     async def _has_room(self) -> None:
-        while len(self._window) > self._size - self._step or not (self._ahead or self._waiting):
+        while not (self._ahead or self._waiting) or len(self._window) > self._most - self._step:
             self._room.clear()
             await self._room.wait()
+
+    @property
+    def _most(self) -> int:
+        """How many jobs the window may hold just now."""
+        head = self._window[0] if self._window else None
+        if not isinstance(head, Slot) or not head.left or not self._calls.is_idle:
+            return self._size
+        extra = STRETCH_BYTES / self._weight if self._weight else STRETCH * self._size
+        return self._size + int(min(extra, (STRETCH - 1) * self._size))
 
     async def _fill(self, jobs: Sequence[Job[T]]) -> None:
         entries, missing, found = await self._run.shelf.run(
@@ -181,6 +198,7 @@ class Stream(Generic[T]):
         self._window.extend(entries)
         self._news.set()
         self._ahead = bool(missing)
+        self._weight = weight(jobs)
         joined = 0
         for slot, index, key, ask, before in missing:
             joined += not self._calls.want(
@@ -189,6 +207,13 @@ class Stream(Generic[T]):
         if joined:
             self._run.emit(Joined(self._run.clock.now(), joined))
         self._calls.pump()
+
+
+def weight(jobs: Sequence[Job[T]]) -> float:
+    """Bytes of images that each of the jobs carries; measured on a few."""
+    images = {i for job in jobs[:WEIGHED] for ask in job.asks for i in ask.images}
+    held = sum(len(image.source) for image in images if isinstance(image.source, bytes))
+    return held / max(1, len(jobs[:WEIGHED]))
 
 
 def look_up(

@@ -13,6 +13,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import io
 import json
 import random
 import statistics
@@ -24,6 +25,7 @@ import urllib.request
 from pathlib import Path
 
 import openai
+import PIL.Image
 from bench_gate import Aimd
 
 from parrot.adapters.store import SqliteStore
@@ -54,10 +56,15 @@ def told(url, **changes):
 
 
 def pictures(folder, count=40, size=150_000):
+    """PNG files of noise, about so many bytes each."""
     chance = random.Random(0)
     found = []
+    side = int((size / 3) ** 0.5)
     for n in range(count):
-        data = b"\x89PNG\r\n\x1a\n" + chance.randbytes(size)
+        picture = PIL.Image.frombytes("RGB", (side, side), chance.randbytes(3 * side * side))
+        written = io.BytesIO()
+        picture.save(written, "png")
+        data = written.getvalue()
         place = folder / f"{n}.png"
         place.write_bytes(data)
         found.append(Image(hashlib.sha256(data).hexdigest(), "image/png", str(place)))
@@ -190,7 +197,7 @@ def images(url):
     with tempfile.TemporaryDirectory() as folder:
         shown = pictures(Path(folder))
         against_bare(url, "two images of 150 KB", 1000, 64, shown, 5, 0.053)
-        against_bare(url, "two images of 150 KB, slow answers", 400, 64, shown, 3, 1.0)
+        against_bare(url, "two images of 150 KB, slow answers", 1600, 64, shown, 3, 1.0)
 
 
 def cap(url, count=4000, latency=0.21):
@@ -204,17 +211,16 @@ def cap(url, count=4000, latency=0.21):
     )
 
 
-def noise(url, count=4000, latency=0.053):
+def noise(url, count=6000, latency=0.053):
     for ceiling in (256, 64):
         told(url, latency=latency, cap=None, noise=0.1)
         rates = {}
         for name, gate in (("gate", None), ("AIMD", Aimd(ceiling))):
-            rate, _, lost, seen = timed(engine, url, asks_of(count), ceiling, gate=gate)
-            rates[name] = rate
+            rates[name], _, lost, seen = timed(engine, url, asks_of(count), ceiling, gate=gate)
             refused = seen["refused"] / (seen["served"] + seen["refused"])
             print(
                 f"10 % random 429, {count} asks, {ceiling} at most: {name}"
-                f" {rate:.0f}/s, refused {refused:.1%}, lost {lost}"
+                f" {rates[name]:.0f}/s, refused {refused:.1%}, lost {lost}"
             )
         print(f"  gate / AIMD: {rates['gate'] / rates['AIMD']:.2f}")
 
