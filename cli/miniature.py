@@ -9,21 +9,12 @@ from typing import Annotated
 
 import typer
 
-from parrot.cli.train_student import student
+from parrot.cli.train import app as train_app
 
 app = typer.Typer(
     help="The miniature: a small simulated world with a hidden human.", no_args_is_help=True
 )
-
-
-train = typer.Typer(help="Train the miniature's models from scratch.", no_args_is_help=True)
-app.add_typer(train, name="train")
-train.command()(student)
-
-
-@train.callback()
-def _train() -> None:
-    """Keeps `student` a command of its own while it is the only one."""
+app.add_typer(train_app, name="train")
 
 
 @app.command()

@@ -45,12 +45,12 @@ def student(
         threads=threads,
         device=device,
         vae=vae,
-        stop=_stopped_by_signal(),
+        stop=stopped_by_signal(),
     )
     train_student(setup, _say)
 
 
-def _stopped_by_signal() -> Callable[[], bool]:
+def stopped_by_signal() -> Callable[[], bool]:
     """A question that SIGTERM and the first Ctrl-C answer with yes, so that the state is saved."""
     asked: list[int] = []
 

@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from typing import Final
 
+from attrs import frozen
+
 from parrot.backends.miniature.briefs import Brief, Edit, Op, Style, Want
 from parrot.backends.miniature.chance import Chance
 from parrot.backends.miniature.world import (
@@ -128,9 +130,19 @@ _NEW_PLACE = re.compile(rf"\b(?:move|shift) the .+? to the (?P<place>{_PLACE})\b
 _AMOUNT: Final = {"two": 2, "three": 3, "four": 4}
 
 
-def things_in(text: str) -> tuple[Want, ...]:
-    """Every thing that a text names with its colour, in order and as often as it says."""
-    found: list[Want] = []
+@frozen(slots=True)
+class Mention:
+    """Where a text names a thing. count: how many of it; start, end: of its characters."""
+
+    want: Want
+    count: int
+    start: int
+    end: int
+
+
+def mentions_in(text: str) -> tuple[Mention, ...]:
+    """Every place where a text names things with their colour, in order."""
+    found: list[Mention] = []
     for hit in _THING.finditer(text):
         size, place, letter = hit["size"], hit["place"], hit["letter"]
         want = Want(
@@ -140,8 +152,13 @@ def things_in(text: str) -> tuple[Want, ...]:
             Size(size) if size and not letter else None,
             Place(place) if place else None,
         )
-        found.extend([want] * _AMOUNT.get(hit["number"] or "", 1))
+        found.append(Mention(want, _AMOUNT.get(hit["number"] or "", 1), hit.start(), hit.end()))
     return tuple(found)
+
+
+def things_in(text: str) -> tuple[Want, ...]:
+    """Every thing that a text names with its colour, in order and as often as it says."""
+    return tuple(m.want for m in mentions_in(text) for _ in range(m.count))
 
 
 def brief_of(prompt: str, *, is_edit: bool) -> Brief | None:

@@ -1,0 +1,72 @@
+"""`parrot miniature train`: the miniature's models, trained from scratch and resumed at any time."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from attrs import evolve
+
+from parrot.cli.train_student import stopped_by_signal, student
+from parrot.core.errors import MissingExtraError
+
+app = typer.Typer(help="Train the miniature's models from scratch.", no_args_is_help=True)
+app.command()(student)
+
+StateFolder = Annotated[Path, typer.Option("--state", help="Folder of the run's resumable state.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the finished model.")]
+Seconds = Annotated[
+    float | None, typer.Option(min=0, help="Stop after so long; the same command goes on.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that torch may use on the CPU.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's names.")]
+Seed = Annotated[int, typer.Option(help="Decides weights and data.")]
+Samples = Annotated[int | None, typer.Option(min=1, help="Samples that the schedule spans.")]
+MeasureEvery = Annotated[float, typer.Option(min=1, help="Seconds between two measurements.")]
+
+
+@app.command()
+def vae(
+    *,
+    state: StateFolder,
+    out: OutFolder,
+    seconds: Seconds = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+    seed: Seed = 0,
+    samples: Samples = None,
+    measure_every: MeasureEvery = 180.0,
+) -> None:
+    """The generator's autoencoder. Run again with the same --state to go on."""
+    _begin("vae", threads)
+    from parrot.backends.miniature.training import autoencoder, loop
+    from parrot.backends.miniature.training.state import Saver
+
+    settings = autoencoder.AutoencoderSettings(seed=seed)
+    settings = evolve(settings, total=samples) if samples else settings
+    run = autoencoder.AutoencoderRun(settings, loop.device_of(device))
+    saver = Saver(state, run.state, now=time.monotonic)
+    _say({"event": "began", "resumed": saver.resume(), "samples": run.state.samples})
+    pace = loop.Pace(seconds, measure_every=measure_every, stop=stopped_by_signal())
+    loop.train(run, saver, now=time.monotonic, say=_say, pace=pace)
+    finished = autoencoder.finished(run.averaged())
+    autoencoder.write_autoencoder(finished, out)
+    _say({"event": "written", "out": str(out)})
+
+
+def _begin(what: str, threads: int) -> None:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError(f"parrot miniature train {what}", "train") from error
+    torch.set_num_threads(threads)
+
+
+def _say(line: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"at": round(time.time())} | dict(line)) + "\n")
+    sys.stdout.flush()
