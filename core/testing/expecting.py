@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import Final
 
-from hypothesis import Phase
+from hypothesis import HealthCheck, Phase
+
+# A suite is judged by what it finds, wherever it is called from and however slow the thing is.
+UNHURRIED: Final = (
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.too_slow,
+    HealthCheck.large_base_example,
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.differing_executors,
+    HealthCheck.nested_given,
+)
 
 
 def expect(holds: object, message: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis.strategies import SearchStrategy
 
 from parrot.core.candidates import Candidate, Drop, Filter, Keep, Undecided, Verdict, filter_name
-from parrot.core.testing.expecting import expect, phases
+from parrot.core.testing.expecting import UNHURRIED, expect, phases
 from parrot.core.testing.strategies import candidates as any_candidates
 
 
@@ -34,7 +34,7 @@ def check_filter(
         database=None,
         report_multiple_bugs=False,
         phases=phases(shrink=shrink),
-        suppress_health_check=list(HealthCheck.__members__.values()),
+        suppress_health_check=UNHURRIED,
     )
     @given(any_candidates() if candidates is None else candidates)
     def check(candidate: Candidate) -> None:

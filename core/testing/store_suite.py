@@ -9,18 +9,36 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from parrot.core.asks import Finish, Reply
+from parrot.core.asks import Failed, FailureKind, Finish, Reply, TokenLogprob, Usage
 from parrot.core.engine.memory import worth
 from parrot.core.interfaces import Key, Record, Store
-from parrot.core.testing.expecting import expect, phases
+from parrot.core.testing.expecting import UNHURRIED, expect, phases
 from parrot.core.testing.strategies import failures, replies
 
 OpenStore = Callable[[Path], Store]
 KEYS = (*(bytes([n]) * 16 for n in (0, 1, 127, 128, 255)), b"\0" * 15 + b"\1")
+
+_TOKENS = (TokenLogprob("🦜", -0.25, (("🦜", -0.25), ("a", -1.5))), TokenLogprob("", 0.0))
+RICH = (
+    Record(
+        KEYS[1],
+        Reply('\0"🦜"\n', Finish.LENGTH, Usage(9, 4, 2), _TOKENS),
+        "openai:m",
+        512,
+        "scores",
+        5,
+        attempts=3,
+        latency=0.25,
+        at=1.75e9 + 0.5,
+    ),
+    Record(KEYS[2], Failed(FailureKind.TRANSIENT, "é\n", 6), "torch:🦜", 16),
+    Record(KEYS[0], Reply("", logprobs=()), "m", 1, top_logprobs=0),
+)
+"""One record of each sort, every field of which must come back."""
 
 
 def records() -> st.SearchStrategy[Record]:
@@ -180,6 +198,15 @@ def _broken_off(batch: Sequence[Record]) -> Iterator[Record]:
     raise _BrokenOffError
 
 
+def _comes_back(open_store: OpenStore) -> None:
+    with tempfile.TemporaryDirectory(prefix="store-suite-") as folder:
+        opened: AbstractContextManager[Any] = open_store(Path(folder))  # type: ignore[assignment]
+        with opened as store:
+            store.put(RICH)
+            for record, found in zip(RICH, store.scan(), strict=False):
+                expect(found == record, f"scan() gives {found!r}, not {record!r}")
+
+
 def check_store(
     open_store: OpenStore,
     *,
@@ -195,6 +222,7 @@ def check_store(
     reopened, and also opened from a copy of its folder taken while it was open, as a killed process
     leaves it. shrink: whether a failing story is made short before it is told, which takes long.
     """
+    _comes_back(open_store)
     machine = type(
         "StoreMachine",
         (StoreMachine,),
@@ -209,6 +237,6 @@ def check_store(
             database=None,
             report_multiple_bugs=False,
             phases=phases(shrink=shrink),
-            suppress_health_check=list(HealthCheck.__members__.values()),
+            suppress_health_check=UNHURRIED,
         ),
     )

@@ -128,7 +128,7 @@ def test_a_run_stops_at_the_first_bound_it_reaches_and_never_before(a, t, m, s, 
 def test_too_many_failures_are_counted_among_the_last_few_alone(ends, window, share):
     tally, budget = Tally(0.0), Budget(failures=share, failures_of=window)
     for end in ends:
-        tally.note(failed=end, window=window)
+        tally.note("cut" if end else None, window=window)
     stop = overspent(budget, tally, 0.0)
     assert (stop is not None) == (sum(ends[-window:]) > share * window)
     assert stop is None or stop.reason is StopReason.FAILURES
