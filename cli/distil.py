@@ -55,7 +55,7 @@ def distil(
         from parrot.backends.torch.distil import Recipe
         from parrot.backends.torch.distil import distil as trained
     except ImportError as error:
-        raise MissingExtraError("parrot distil", "distil") from error
+        raise MissingExtraError("parrot distil", "train") from error
     prompt = chosen_prompt(layout, reply_format, wording)
     recipe = Recipe(
         epochs=epochs,

@@ -26,8 +26,11 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         "Parquet in and out (import, export --to trl or verl), hub:",
     ),
     "torch": (("torch", "transformers", "safetensors", "PIL"), "torch: models"),
-    "distil": (("torch", "transformers", "accelerate", "peft"), "distil"),
-    "train": (("torch", "transformers", "tokenizers", "numpy"), "miniature train"),
+    "train": (
+        ("torch", "transformers", "tokenizers", "accelerate", "peft", "numpy"),
+        "distil, miniature train student",
+    ),
+    "diffusers": (("diffusers", "torch"), "miniature train vae"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)

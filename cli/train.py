@@ -43,9 +43,14 @@ def vae(
     measure_every: MeasureEvery = 180.0,
 ) -> None:
     """The generator's autoencoder. Run again with the same --state to go on."""
-    _begin("vae", threads)
-    from parrot.backends.miniature.training import autoencoder, loop
-    from parrot.backends.miniature.training.state import Saver
+    try:
+        import torch
+
+        from parrot.backends.miniature.training import autoencoder, loop
+        from parrot.backends.miniature.training.state import Saver
+    except ImportError as error:
+        raise MissingExtraError("parrot miniature train vae", "diffusers") from error
+    torch.set_num_threads(threads)
 
     settings = autoencoder.AutoencoderSettings(seed=seed)
     settings = evolve(settings, total=samples) if samples else settings
@@ -57,14 +62,6 @@ def vae(
     finished = autoencoder.finished(run.averaged())
     autoencoder.write_autoencoder(finished, out)
     _say({"event": "written", "out": str(out)})
-
-
-def _begin(what: str, threads: int) -> None:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtraError(f"parrot miniature train {what}", "train") from error
-    torch.set_num_threads(threads)
 
 
 def _say(line: Mapping[str, Any]) -> None:
