@@ -27,10 +27,9 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "torch": (("torch", "transformers", "safetensors", "PIL"), "torch: models"),
     "train": (
-        ("torch", "transformers", "tokenizers", "accelerate", "peft", "numpy"),
-        "distil, miniature train student",
+        ("torch", "transformers", "tokenizers", "accelerate", "peft", "diffusers", "numpy"),
+        "distil, miniature train",
     ),
-    "diffusers": (("diffusers", "torch"), "miniature train vae"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)

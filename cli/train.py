@@ -49,7 +49,7 @@ def vae(
         from parrot.backends.miniature.training import autoencoder, loop
         from parrot.backends.miniature.training.state import Saver
     except ImportError as error:
-        raise MissingExtraError("parrot miniature train vae", "diffusers") from error
+        raise MissingExtraError("parrot miniature train vae", "train") from error
     torch.set_num_threads(threads)
 
     settings = autoencoder.AutoencoderSettings(seed=seed)

@@ -26,7 +26,8 @@ def student(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
     seed: Annotated[int, typer.Option(help="Decides weights and lessons.")] = 0,
     vae: Annotated[
-        Path | None, typer.Option(help="The generator's autoencoder, to look through too.")
+        Path | None,
+        typer.Option(help="The autoencoder to look through too; the shipped one unless given."),
     ] = None,
 ) -> None:
     """The student's base: scenes, requests held against them, critiques' form; no preference.
@@ -34,6 +35,7 @@ def student(
     Run again with the same --state to go on. Seconds of 0 with --out ships what there is.
     """
     try:
+        from parrot.backends.miniature.training.student.lens import SHIPPED
         from parrot.backends.miniature.training.student.run import Setup, train_student
     except ImportError as error:
         raise MissingExtraError("parrot miniature train student", "train") from error
@@ -44,7 +46,7 @@ def student(
         seed=seed,
         threads=threads,
         device=device,
-        vae=vae,
+        vae=vae or SHIPPED,
         stop=stopped_by_signal(),
     )
     train_student(setup, _say)

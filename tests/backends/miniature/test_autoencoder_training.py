@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("torch", reason="the extra `diffusers` is not installed")
-pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
+pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("diffusers", reason="the extra `train` is not installed")
 
 import torch
 from diffusers import AutoencoderKL
@@ -16,6 +16,7 @@ from parrot.backends.miniature.training import autoencoder
 from parrot.backends.miniature.training.loop import Pace, Schedule, train
 from parrot.backends.miniature.training.scenes import fresh_scenes
 from parrot.backends.miniature.training.state import Saver
+from parrot.backends.miniature.training.student.lens import SHIPPED
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SMALL = autoencoder.AutoencoderSettings(blocks=(8, 8, 8), batch=4, total=24, warm=8, fresh=4)
@@ -76,3 +77,8 @@ def test_a_rate_is_never_above_its_peak_nor_below_its_floor_once_warm(total, war
     if samples >= schedule.warm:
         assert rate >= 2e-3 * schedule.floor * (1 - 1e-9)
         assert schedule.rate(samples + 1) <= rate
+
+
+def test_the_shipped_autoencoder_gives_fresh_scenes_back_exactly():
+    model = AutoencoderKL.from_pretrained(SHIPPED, torch_dtype=torch.float32).eval()
+    assert autoencoder.read_back(model, fresh_scenes(200, seed=7))["exact"] >= 0.99

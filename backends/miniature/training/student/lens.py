@@ -24,6 +24,8 @@ SMEARED: Final = 0.25
 """Share of pictures that are smeared."""
 DECODED: Final = 0.35
 """Share of pictures that pass through the VAE, once there is one."""
+SHIPPED: Final = Path(__file__).parents[2] / "weights" / "vae"
+"""The autoencoder that this package brings."""
 _GRAINS: Final = 16
 _COARSE: Final = 8  # pixels across which a colour drifts
 
@@ -85,4 +87,7 @@ class Lens:
 def _opened(folder: str | Path, device: str) -> Any:
     from diffusers import AutoencoderKL
 
-    return AutoencoderKL.from_pretrained(str(folder), local_files_only=True).to(device).eval()
+    vae = AutoencoderKL.from_pretrained(
+        str(folder), local_files_only=True, torch_dtype=torch.float32
+    )
+    return vae.to(device).eval()
