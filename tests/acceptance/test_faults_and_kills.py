@@ -45,7 +45,7 @@ def lines(path):
 
 def pairs_of(kind, folder):
     if kind == "miniature":
-        return write_pairs(folder, 400, seed=11, task="both").pairs
+        return write_pairs(folder, 300, seed=11, task="both").pairs
     file = DATA / "mj_bench" / "pairs.jsonl"
     if not file.is_file():
         pytest.skip(f"{file} is not here (set PARROT_SHARED_DATA)")
@@ -77,7 +77,7 @@ def test_every_pair_ends_once_with_a_typed_reason(kind, filters, tmp_path, capsy
     given, outcomes = [row["id"] for row in lines(pairs)], lines(out / "outcomes.jsonl")
     assert [row["id"] for row in outcomes] == given  # none twice, none lost, in input order
     ends = list(ends_of(out))
-    expected = {(one, order, 0) for one in given for order in ("ab", "ba")}
+    expected = {(one, order, 0) for one in given for order in ("AB", "BA")}
     assert {place for place, _ in ends} == expected
     assert len(ends) == len(expected)
     told = {row["id"]: sum(row["rationales"].values()) for row in outcomes}
