@@ -25,6 +25,7 @@ from parrot.core.outcomes import Fate, PairOutcome
 from parrot.core.pipelines.filtering import judge
 from parrot.core.rubric import TEXT_TO_IMAGE
 from parrot.core.testing.conformance import check_filter
+from parrot.core.testing.expecting import UNHURRIED
 from parrot.core.testing.strategies import labels
 from parrot.core.values import Image, Label, PreferencePair, Request
 
@@ -103,7 +104,13 @@ def test_filters_of_evidence_keep_their_contract_on_evidence(name):
 def test_the_candidates_above_bring_every_filter_to_every_verdict():
     seen = defaultdict(set)
 
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @settings(
+        max_examples=150,
+        deadline=None,
+        suppress_health_check=UNHURRIED,
+        database=None,
+        derandomize=True,
+    )
     @given(known())
     def look(candidate):
         for name in GATHERED:
@@ -113,7 +120,7 @@ def test_the_candidates_above_bring_every_filter_to_every_verdict():
     assert seen == {name: {Keep, Drop, Undecided} for name in GATHERED}
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=UNHURRIED)
 @given(candidate=known(), names=st.permutations(sorted(FILTERS)), cut=st.integers(2, 3))
 def test_what_stays_does_not_depend_on_the_order_of_filters(candidate, names, cut):
     kept = set()
@@ -153,7 +160,7 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, suppress_health_check=UNHURRIED, max_examples=50)
 @given(data=st.data(), candidate=known())
 def test_a_stricter_bound_never_keeps_more(bound, data, candidate):
     loose, strict = data.draw(BOUNDS[bound])
