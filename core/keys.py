@@ -53,7 +53,9 @@ def key_of(ask: Ask, model: str) -> Key:
             _part(state, part)
         skip = False
     sampling = ask.sampling
-    meaning = f"{sampling.temperature!r}|{sampling.top_p!r}|{sampling.seed!r}|{ask.sample}|{ask.image_policy}"
+    # Adding 0.0 writes 0, 0.0 and -0.0 alike: equal asks have equal keys.
+    warmth, mass = sampling.temperature + 0.0, sampling.top_p + 0.0
+    meaning = f"{warmth!r}|{mass!r}|{sampling.seed!r}|{ask.sample}|{ask.image_policy}"
     _add(state, b"s", meaning.encode())
     if ask.schema is not None:
         _add(state, b"j", json.dumps(ask.schema, sort_keys=True).encode())

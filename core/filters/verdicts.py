@@ -168,7 +168,7 @@ class Predictive:
             return Drop("mispredicted", f"predicted {said}, label {label}")
         if self.min_probability and found.probabilities is None:
             return Undecided(Failed(FailureKind.NOT_ASKED, "the model gives no probabilities", 0))
-        odds = (found.probabilities or {}).get(label, 1.0)
+        odds = 1.0 if found.probabilities is None else found.probabilities.get(label, 0.0)
         if odds < self.min_probability:
             return Drop("improbable", f"P({label}) = {odds:.2f}")
         return KEEP

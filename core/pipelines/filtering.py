@@ -71,9 +71,11 @@ async def filtered(
     free = [f for f in how.filters if not _asked(f)]
     names = list(dict.fromkeys(n for f in how.filters for n in _asked(f)))
     stream = _judging(outcomes, free, how)
+    if "specific" in names:
+        # Before any evidence is gathered, so that the order of filters does not decide whose
+        # rationale is the foreign one.
+        stream = _with_foreign(stream)
     for name in names:
-        if name == "specific":
-            stream = _with_foreign(stream)
         if engine is not None:
             stream = _gathering(stream, engine, how, name)
         # A filter that needs several kinds of evidence judges once the last of them is there.

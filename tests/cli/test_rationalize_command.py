@@ -172,12 +172,3 @@ def test_an_unreadable_image_fails_its_pair_alone(tmp_path):
     failed = lines(tmp_path / "o" / "failed.jsonl")
     assert [row["kind"] for row in failed if row["pair_id"] == rows[3]["id"]] == ["image"]
     assert len(lines(tmp_path / "o" / "outcomes.jsonl")) == 10
-
-
-@pytest.mark.deep
-def test_fifty_kills_over_two_thousand_pairs(tmp_path):
-    many = write_pairs(tmp_path / "pairs", 2000, seed=9, task="t2i").pairs
-    with LoopbackServer(behaviour=Behaviour(latency_s=0.02)) as server:
-        assert run(command(many, server, tmp_path / "through")).returncode == 0
-        assert killed_until_done(many, server, tmp_path / "killed", 50, seed=2).returncode == 0
-    assert everything(tmp_path / "killed") == everything(tmp_path / "through")

@@ -45,6 +45,13 @@ def test_equal_asks_have_equal_keys(ask):
     assert key_of(evolve(ask), "m") == key_of(ask, "m")
 
 
+def test_numbers_that_are_equal_are_written_alike():
+    def key(temperature, top_p):
+        return key_of(evolve(ASK, sampling=Sampling(temperature, top_p)), "m")
+
+    assert len({key(0, 1), key(0.0, 1.0), key(-0.0, 1)}) == 1
+
+
 def record(finish, max_tokens=100, top=None):
     return Record(b"k", Reply("x", finish), "m", max_tokens, top_logprobs=top)
 

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parrot.core.asks import Failed
@@ -15,9 +15,11 @@ from parrot.core.filters import FILTERS, Predictive, ScoresAgree, Specific, leak
 from parrot.core.outcomes import Fate, PairOutcome
 from parrot.core.pipelines.filtering import judge
 from parrot.core.rubric import TEXT_TO_IMAGE
+from parrot.core.testing.expecting import UNHURRIED
 from parrot.core.testing.strategies import candidates
 from parrot.core.values import Image, Label, PreferencePair, Request
 
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 A, B = (Image(c * 64, "image/png", b"") for c in "ab")
 PAIR = PreferencePair("1", Request("a red fox"), A, B, Label.A)
 
@@ -39,12 +41,14 @@ def candidate(
 
 
 @pytest.mark.parametrize("name", FILTERS)
+@unhurried
 @given(candidate=candidates())
 def test_a_filter_decides_alike_on_the_mirrored_candidate(name, candidate):
     one, other = FILTERS[name](candidate), FILTERS[name](candidate.mirrored())
     assert type(one) is type(other)
 
 
+@unhurried
 @given(
     candidate=candidates(),
     names=st.lists(st.sampled_from(sorted(FILTERS)), min_size=2, max_size=3, unique=True),
@@ -58,12 +62,14 @@ def test_what_stays_does_not_depend_on_the_order_of_filters(candidate, names):
     assert len(ends) == 1
 
 
+@unhurried
 @given(candidate=candidates(), low=st.floats(0, 2), more=st.floats(0, 2))
 def test_a_higher_margin_never_keeps_more(candidate, low, more):
     if isinstance(ScoresAgree(low + more)(candidate), Keep):
         assert isinstance(ScoresAgree(low)(candidate), Keep)
 
 
+@unhurried
 @given(candidate=candidates(), low=st.floats(0, 1), high=st.floats(0, 1))
 def test_a_higher_probability_never_keeps_more(candidate, low, high):
     low, high = sorted((low, high))
@@ -71,6 +77,7 @@ def test_a_higher_probability_never_keeps_more(candidate, low, high):
         assert isinstance(Predictive(min_probability=low)(candidate), Keep)
 
 
+@unhurried
 @given(candidate=candidates())
 def test_the_mirror_of_the_mirror_is_the_candidate(candidate):
     assert candidate.mirrored().mirrored() == candidate
