@@ -37,6 +37,10 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+    vote: Annotated[
+        bool,
+        typer.Option("--vote", help="One judgement a pair: the vote of its samples and orders."),
+    ] = False,
 ) -> None:
     """Agreement of judgements with human labels, in percent, under a named protocol.
 
@@ -46,7 +50,7 @@ def evaluate(
     from parrot.core.evaluation import evaluation_protocol
 
     chosen = evaluation_protocol(protocol)
-    read = _reader(source)
+    read = _voting(_reader(source)) if vote else _reader(source)
     development = read(dev) if dev else ()
     report = evaluated(read(judgements), chosen, dev=development, seed=seed, resamples=resamples)
     _tell(report, json_file)
@@ -57,6 +61,18 @@ def _reader(source: str) -> Callable[[Path], list[Judged]]:
     if source not in readers:
         raise UnknownNameError("--from", source, readers)
     return readers[source]
+
+
+def _voting(read: Callable[[Path], list[Judged]]) -> Callable[[Path], list[Judged]]:
+    from parrot.core.evaluation import voted
+    from parrot.core.evaluation.checks import check_rows
+
+    def votes(path: Path) -> list[Judged]:
+        rows = read(path)
+        check_rows(rows)  # a vote would hide what repeats or contradicts itself
+        return [vote.judged for vote in voted(rows)]
+
+    return votes
 
 
 def _judgements(path: Path) -> list[Judged]:

@@ -21,6 +21,7 @@ from parrot.core.evaluation.protocols import (
 from parrot.core.evaluation.report import REPORT_SCHEMA, Report, report_to_dict
 from parrot.core.evaluation.scoring import evaluate
 from parrot.core.evaluation.thresholds import Threshold, fit_threshold
+from parrot.core.evaluation.voting import Vote, vote_of, voted
 
 __all__ = [
     "EVALUATION_PROTOCOLS",
@@ -34,6 +35,7 @@ __all__ = [
     "Report",
     "Threshold",
     "Unit",
+    "Vote",
     "bootstrap_interval",
     "choice_of",
     "evaluate",
@@ -42,4 +44,6 @@ __all__ = [
     "genai_bench_choice",
     "position_bias",
     "report_to_dict",
+    "vote_of",
+    "voted",
 ]

@@ -57,19 +57,22 @@ def judging_asks(pair: PreferencePair, how: Judging) -> tuple[Ask, ...]:
     return tuple(ask for place in how.places for ask in _asks(pair, how, *place))
 
 
-def _asks(pair: PreferencePair, how: Judging, order: Order, sample: int) -> Iterator[Ask]:
+def _asks(pair: PreferencePair, how: Judging, order: Order, sample: int) -> tuple[Ask, ...]:
     rubric, prompt, sampling = how.rubric_of(pair), how.prompt, how.sampling
     if how.form is Form.PAIRWISE:
         seen = pair if order is Order.AB else pair.mirrored()
-        asks = [prompt.compare(seen, rubric, anchored=False, sampling=sampling, sample=sample)]
-    else:
-        # Students learn to critique with a better request to follow; it is never waited for.
-        asks = [
-            prompt.critique(pair.request, image, rubric, sampling=sampling, sample=sample)
-            for image in (pair.image_a, pair.image_b)
-        ]
+        # To its end: the last dimension's winner stands behind its last score.
+        return (prompt.compare(seen, rubric, anchored=False, sampling=sampling, sample=sample),)
+    # Students learn to critique with a better request to follow, which is not waited for.
     last = rubric.dimensions[-1].heading
-    return (evolve(ask, until=Until.SCORES, last_score=last) for ask in asks)
+    return tuple(
+        evolve(
+            prompt.critique(pair.request, image, rubric, sampling=sampling, sample=sample),
+            until=Until.SCORES,
+            last_score=last,
+        )
+        for image in (pair.image_a, pair.image_b)
+    )
 
 
 def read_judged(
