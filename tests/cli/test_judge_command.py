@@ -110,3 +110,30 @@ def test_votes_are_a_judgement_a_pair(pairwise):
     report = agreement(pairwise[0], "--vote")
     assert report["judgements"] == 40
     assert report["accuracy"] > 58
+
+
+def test_reliability_of_votes_and_of_gaps(pairwise, tmp_path):
+    written = rows(pairwise[0])
+    names = sorted({row["pair_id"] for row in written})
+    halves = []
+    for part in (names[:20], names[20:]):
+        halves.append(tmp_path / f"{part[0]}.jsonl")
+        halves[-1].write_text(
+            "".join(json.dumps(r) + "\n" for r in written if r["pair_id"] in part)
+        )
+    votes = agreement(halves[0], "--reliability", "votes")["reliability"]
+    assert votes["of"] == "votes"
+    assert 0 < votes["n"] <= 20
+    assert 0 <= votes["ece"] <= 1
+    gaps = agreement(halves[0], "--reliability", "gap", "--dev", halves[1])["reliability"]
+    assert gaps["slope"] > 0
+    assert all(one["low"] >= 0.5 for one in gaps["bins"])
+    unsplit = run("evaluate", halves[0], "--protocol", "no-tie-strict", "--reliability", "gap")
+    assert (unsplit.returncode, "--dev" in unsplit.stderr) == (2, True)
+    leaking = run(
+        *("evaluate", halves[0], "--protocol", "no-tie-strict", "--reliability", "gap"),
+        *("--dev", halves[0]),
+    )
+    assert (leaking.returncode, "shares 20 pairs" in leaking.stderr) == (2, True)
+    screen = run("evaluate", halves[0], "--protocol", "no-tie-strict", "--reliability", "votes")
+    assert f"over {votes['n']} claims by votes" in screen.stdout
