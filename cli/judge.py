@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ import typer
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
 from parrot.adapters.exports.files import lines
 from parrot.adapters.store import SqliteStore
+from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
@@ -24,8 +26,9 @@ from parrot.core.judgements import Judged
 from parrot.core.pipelines.judging import Judging
 from parrot.core.pipelines.judging import judge as judging
 from parrot.core.pipelines.rationalizing import BOTH_ORDERS
+from parrot.core.probes import Probe, probed
 from parrot.core.records.judgements import judgement_to_record
-from parrot.core.values import Label, Unloadable
+from parrot.core.values import Label, PreferencePair, Unloadable
 
 
 def judge(
@@ -53,6 +56,13 @@ def judge(
         int,
         typer.Option(min=1, help="Judgements a pair and order.", rich_help_panel=options.WORDS),
     ] = 1,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Show something else and keep the label: {', '.join(Probe)}.",
+            rich_help_panel=options.WORDS,
+        ),
+    ] = None,
     schema: Annotated[str, typer.Option("--from", help="The file's schema by name.")] = "plain",
     images_root: Annotated[
         Path | None, typer.Option(help="Folder that image paths are relative to.")
@@ -116,7 +126,12 @@ def judge(
         price_in,
         price_out,
     )
-    source = islice(read_pairs(pairs, schema=schema, images_root=images_root), limit)
+    source: Iterable[PreferencePair | Unloadable] = islice(
+        read_pairs(pairs, schema=schema, images_root=images_root), limit
+    )
+    if probe is not None:
+        source = probed(source, _probe(probe), black=black)
+    mark = {"probe": probe} if probe else {}
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = min(checked.pairs, limit or checked.pairs) * len(how.places) * an_ask
     tally = Tally()
@@ -128,17 +143,23 @@ def judge(
                 async for found in judging(source, engine, how):
                     tally.add(found)
                     for one in () if isinstance(found, Unloadable) else found:
-                        write(judgement_to_record(one))
+                        write(judgement_to_record(one) | mark)
         return counted(meter.progress, asking.prices)
 
     asks = run_async(work)
-    _tell({**tally.to_dict(), "model": judge_model.id, "asks": asks}, out, as_json=as_json)
+    _tell({**tally.to_dict(), **mark, "model": judge_model.id, "asks": asks}, out, as_json=as_json)
 
 
 def _form(name: str) -> Form:
     if name not in list(Form):
         raise UnknownNameError("form", name, [one.value for one in Form])
     return Form(name)
+
+
+def _probe(name: str) -> Probe:
+    if name not in list(Probe):
+        raise UnknownNameError("probe", name, [one.value for one in Probe])
+    return Probe(name)
 
 
 class Tally:

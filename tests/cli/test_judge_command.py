@@ -137,3 +137,31 @@ def test_reliability_of_votes_and_of_gaps(pairwise, tmp_path):
     assert (leaking.returncode, "shares 20 pairs" in leaking.stderr) == (2, True)
     screen = run("evaluate", halves[0], "--protocol", "no-tie-strict", "--reliability", "votes")
     assert f"over {votes['n']} claims by votes" in screen.stdout
+
+
+def turned(row):
+    return {"A": "B", "B": "A", "TIE": "TIE", None: None}[row.get("winner")]
+
+
+def test_probes_change_what_is_seen_and_keep_the_label(pairs, tmp_path):
+    found = {}
+    for probe in (None, "swapped-order", "black-image"):
+        out = tmp_path / f"{probe}.jsonl"
+        teacher = ("--model", "miniature:teacher", "--out", out, "--form", "pointwise")
+        done = run("judge", pairs, *teacher, *(("--probe", probe) if probe else ()))
+        assert done.returncode in (0, 1), done.stderr
+        found[probe] = rows(out)
+        assert {row.get("probe") for row in found[probe]} == {probe}
+    labels = {row["id"]: row["label"] for row in rows(pairs)}
+    for judged in found.values():
+        assert {row["pair_id"]: row["label"] for row in judged} == labels
+    plain, swapped = found[None], found["swapped-order"]
+    assert [row.get("winner") for row in swapped] == [turned(row) for row in plain]
+    # Two black images are one ask twice wherever they are of one size: no image can win.
+    assert {row.get("winner") for row in found["black-image"]} <= {"TIE", None}
+
+
+def test_an_unknown_probe(pairs, tmp_path):
+    teacher = ("--model", "miniature:teacher", "--out", tmp_path / "j.jsonl")
+    done = run("judge", pairs, *teacher, "--probe", "black-images")
+    assert (done.returncode, "black-image" in done.stderr) == (2, True)
