@@ -18,7 +18,7 @@ from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
-from parrot.core.asks import Sampling
+from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
 from parrot.core.errors import UnknownNameError
 from parrot.core.formats import Form
@@ -29,6 +29,9 @@ from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.probes import Probe, probed
 from parrot.core.records.judgements import judgement_to_record
 from parrot.core.values import Label, PreferencePair, Unloadable
+
+
+_ANSWERED = (FailureKind.UNREADABLE.value, FailureKind.CUT.value)
 
 
 def judge(
@@ -198,15 +201,19 @@ class Tally:
 
 
 def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
-    """Prints the counts; exits with 1 where a judgement or pair failed, naming the first."""
+    """Prints the counts; exits with 1 where an answer never came or a pair has no images.
+
+    An unreadable or cut answer is an answer: `parrot evaluate` counts it, asking again brings none.
+    """
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
     else:
-        winners = ", ".join(f"{label} {count}" for label, count in report["winners"].items())
-        print(f"{report['judgements']} judgements of {report['pairs']} pairs: {winners}")
+        counts = report["winners"] | report["failed"]
+        told = ", ".join(f"{name} {count}" for name, count in counts.items())
+        print(f"{report['judgements']} judgements of {report['pairs']} pairs: {told}")
         print(f"judgements: {out}")
-    failed = sum(report["failed"].values())
-    if failed or report["unloadable"]:
-        said = f"{failed} judgements failed and {report['unloadable']} pairs could not be loaded"
-        typer.echo(f"{said}, the first {report['first_failure']}", err=True)
+    missing = sum(count for kind, count in report["failed"].items() if kind not in _ANSWERED)
+    if missing or report["unloadable"]:
+        said = f"{missing} answers never came, {report['unloadable']} pairs could not be loaded"
+        typer.echo(f"{said}; the first failure: {report['first_failure']}", err=True)
         raise typer.Exit(1)
