@@ -30,7 +30,6 @@ from parrot.core.probes import Probe, probed
 from parrot.core.records.judgements import judgement_to_record
 from parrot.core.values import Label, PreferencePair, Unloadable
 
-
 _ANSWERED = (FailureKind.UNREADABLE.value, FailureKind.CUT.value)
 
 
