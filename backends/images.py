@@ -199,6 +199,13 @@ def pixels(image: Image) -> Pillow.Image:
         return _flat(_eight_bit(_upright(picture)))
 
 
+def black(image: Image) -> Image:
+    """A black image of the same size as a model would see it. Raises ImageError."""
+    from PIL import Image as Pillow
+
+    return image_from_pixels(Pillow.new("RGB", pixels(image).size))
+
+
 def check_decodable(image: Image) -> tuple[int, int]:
     """Width and height, after every pixel was decoded. Raises ImageError."""
     with _opened(original_bytes(image), _name(image)) as picture:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "split": ("parrot.cli.split:split", "Disjoint parts of a set of pairs."),
     "overlap": ("parrot.cli.overlap:overlap", "What two sets of pairs share."),
     "parse": ("parrot.cli.parse:parse", "One reply in, one JSON object out."),
+    "judge": ("parrot.cli.judge:judge", "A model's winners for pairs."),
     "evaluate": ("parrot.cli.evaluate:evaluate", "Agreement with people, by named protocol."),
     "miniature": ("parrot.cli.miniature:app", "The small simulated world."),
     "doctor": ("parrot.cli.doctor:doctor", "What is installed, works, or is missing."),

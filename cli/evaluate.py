@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,6 +37,18 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+    vote: Annotated[
+        bool,
+        typer.Option("--vote", help="One judgement a pair: the vote of its samples and orders."),
+    ] = False,
+    confidence: Annotated[
+        str | None,
+        typer.Option(
+            "--reliability",
+            help="How far a confidence holds: of votes (their share) or gap (logistic of the score "
+            "gap, fitted on --dev).",
+        ),
+    ] = None,
 ) -> None:
     """Agreement of judgements with human labels, in percent, under a named protocol.
 
@@ -47,9 +59,40 @@ def evaluate(
 
     chosen = evaluation_protocol(protocol)
     read = _reader(source)
-    development = read(dev) if dev else ()
-    report = evaluated(read(judgements), chosen, dev=development, seed=seed, resamples=resamples)
-    _tell(report, json_file)
+    rows, development = read(judgements), read(dev) if dev else []
+    sure = _reliability(confidence, rows, development) if confidence else None
+    if vote:
+        rows, development = _votes(rows), _votes(development)
+    fitted = development if chosen.fits_threshold or confidence != "gap" else ()
+    report = evaluated(rows, chosen, dev=fitted, seed=seed, resamples=resamples)
+    _tell(report, sure, json_file)
+
+
+def _reliability(of: str, rows: list[Judged], dev: list[Judged]) -> dict[str, Any]:
+    """What a confidence is worth, as plain data. Raises ConfigError without a split to fit on."""
+    from parrot.core.evaluation import (
+        fit_slope,
+        gap_claims,
+        reliability,
+        reliability_to_dict,
+        vote_claims,
+        voted,
+    )
+    from parrot.core.evaluation.checks import check_rows, check_split
+
+    check_rows(rows)
+    if of == "votes":
+        claims, fit = vote_claims(voted(rows)), {}
+    elif of == "gap":
+        if not dev:
+            raise ConfigError("--reliability gap fits its slope on a development split: give --dev")
+        check_split(rows, dev)
+        slope = fit_slope(dev)
+        claims, fit = gap_claims(rows, slope), {"slope": round(slope, 6)}
+    else:
+        raise UnknownNameError("--reliability", of, ("votes", "gap"))
+    found = reliability_to_dict(reliability(claims)) or {"ece": None, "n": 0, "bins": []}
+    return {"of": of, **fit, **found}
 
 
 def _reader(source: str) -> Callable[[Path], list[Judged]]:
@@ -57,6 +100,15 @@ def _reader(source: str) -> Callable[[Path], list[Judged]]:
     if source not in readers:
         raise UnknownNameError("--from", source, readers)
     return readers[source]
+
+
+def _votes(rows: list[Judged]) -> list[Judged]:
+    from parrot.core.evaluation import voted
+    from parrot.core.evaluation.checks import check_rows
+
+    if rows:
+        check_rows(rows)  # a vote would hide what repeats or contradicts itself
+    return [vote.judged for vote in voted(rows)]
 
 
 def _judgements(path: Path) -> list[Judged]:
@@ -88,12 +140,13 @@ def _genai_answers(path: Path) -> list[Judged]:
     ]
 
 
-def _tell(report: Report, json_file: str | None) -> None:
+def _tell(report: Report, sure: dict[str, Any] | None, json_file: str | None) -> None:
     import json
 
     from parrot.core.evaluation import report_to_dict
 
-    text = json.dumps(report_to_dict(report), indent=2)
+    told = report_to_dict(report) | ({"reliability": sure} if sure else {})
+    text = json.dumps(told, indent=2)
     if json_file == "-":
         typer.echo(text)
         return
@@ -102,15 +155,15 @@ def _tell(report: Report, json_file: str | None) -> None:
             Path(json_file).write_text(f"{text}\n", encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"cannot write {json_file!r}: {error.strerror}") from None
-    _print(report)
+    _print(report, sure)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, sure: dict[str, Any] | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    for name, value in _lines(report):
+    for name, value in _lines(report) + (_calibration(sure) if sure else []):
         table.add_row(name, value)
     console = Console(highlight=False, markup=False)
     console.print(f"{report.protocol}: {report.definition}")
@@ -152,6 +205,21 @@ def _extras(report: Report) -> list[tuple[str, str]]:
             )
         )
     return lines
+
+
+def _calibration(sure: dict[str, Any]) -> list[tuple[str, str]]:
+    if not sure["n"]:
+        return [("calibration", f"nothing to say of {sure['of']}: no pair with two winners")]
+    bins = [
+        (
+            "",
+            f"{one['low']:.1f} to {one['high']:.1f}: sure {_percent(100 * one['confidence'])}, "
+            f"right {_percent(100 * one['accuracy'])} of {one['n']}",
+        )
+        for one in sure["bins"]
+    ]
+    said = f"error {sure['ece']:.3f} over {sure['n']} claims by {sure['of']}"
+    return [("calibration", said), *bins]
 
 
 def _interval(report: Report) -> str:
