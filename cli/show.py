@@ -70,9 +70,9 @@ def _seen(record: Mapping[str, Any]) -> Iterator[str]:
             of_pair = f" ({own} of the pair)" if turned else ""
             yield f"image {shown}{of_pair}: {_place(pair, f'image_{own.lower()}')}"
     label = str(pair.get("label", "?"))
-    yield (
-        f"label: {_TURNED.get(label, label)} ({label} of the pair)" if turned else f"label: {label}"
-    )
+    both = f", both {pair['both']}" if pair.get("both") else ""
+    of_pair = f" ({label} of the pair)" if turned else ""
+    yield f"label: {_TURNED.get(label, label) if turned else label}{of_pair}{both}"
 
 
 _TURNED = {"A": "B", "B": "A"}

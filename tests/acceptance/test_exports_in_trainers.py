@@ -5,6 +5,7 @@ them installs beside the others (docs/how-to/train-elsewhere.md says how, and na
 """
 
 import contextlib
+import importlib
 import json
 import os
 import subprocess
@@ -53,6 +54,14 @@ def exports(request, tmp_path_factory):
     for name in ("llamafactory", "trl", "ms-swift", "verl"):
         parrot("export", run, run / "projected", "--to", name, "--out", folder / name)
     return folder
+
+
+def needs(name, module):
+    """Skips where that cannot be imported, naming what in truth is not there."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        pytest.skip(f"needs {name}, of which {module} cannot be imported: {error}")
 
 
 def lines(place):
@@ -161,7 +170,7 @@ def test_tables_can_be_read_by_old_versions_of_datasets(exports, name):
 
 
 def test_llamafactory(exports, tmp_path):
-    pytest.importorskip("llamafactory.data", reason="needs LLaMA-Factory", exc_type=ImportError)
+    needs("LLaMA-Factory", "llamafactory.data")
     from llamafactory.data import (
         MultiModalDataCollatorForSeq2Seq,
         get_dataset,
@@ -202,7 +211,7 @@ def test_llamafactory(exports, tmp_path):
 
 
 def test_trl(exports, tmp_path):
-    pytest.importorskip("trl", reason="needs TRL", exc_type=ImportError)
+    needs("TRL", "trl")
     from datasets import load_dataset
     from trl import SFTConfig, SFTTrainer
     from trl.data_utils import is_conversational, prepare_multimodal_messages
@@ -237,7 +246,7 @@ def test_ms_swift(exports, tmp_path, monkeypatch):
     folder = exports / "ms-swift"
     monkeypatch.setenv("ROOT_IMAGE_DIR", str(folder))
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path))
-    pytest.importorskip("swift.dataset", reason="needs ms-swift", exc_type=ImportError)
+    needs("ms-swift", "swift.dataset")
     from swift import get_processor, get_template
     from swift.dataset import load_dataset
 
@@ -258,8 +267,8 @@ def test_ms_swift(exports, tmp_path, monkeypatch):
 
 
 def test_verl(exports, tmp_path):
-    pytest.importorskip("verl.utils.dataset", reason="needs verl", exc_type=ImportError)
-    pytest.importorskip("qwen_vl_utils", reason="needs qwen-vl-utils", exc_type=ImportError)
+    needs("verl", "verl.utils.dataset")
+    needs("qwen-vl-utils", "qwen_vl_utils")
     from omegaconf import OmegaConf
     from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
     from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn

@@ -1,5 +1,6 @@
 """`parrot show`: what the teacher saw under the names by which it speaks of it."""
 
+import json
 import sys
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_critique_in_the_other_order_is_shown_with_its_images_turned(folder, m
             assert f"label: {turned} ({label} of the pair)" in text
             seen += 1
         else:
-            assert f"image A: {a}\nimage B: {b}\nlabel: {label}\n" in text
+            assert f"image A: {a}\nimage B: {b}\nlabel: {label}" in text
     assert seen
 
 
@@ -53,3 +54,18 @@ def test_a_critique_of_one_image_shows_that_image(folder, monkeypatch, capsys):
         (line,) = [line for line in said[name].splitlines() if line.startswith("image ")]
         assert line.startswith(f"image {side}")
         assert image.source.endswith(line.rpartition("/")[2])
+
+
+def test_a_tie_says_whether_both_are_good_or_bad(tmp_path, monkeypatch, capsys):
+    answer = {"prompt": "a cat", "response": "Both fail. [[A=B=Bad]]", "judge": "j"}
+    answer |= {"task": "image_generation", "model_vote": None}
+    votes = {"tievote": "both GOOD", "bothbad_vote": "both BAD"}
+    rows = [answer | {"idx": n, "human_vote": vote} for n, vote in enumerate(votes)]
+    file = tmp_path / "answers.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = ("--out", tmp_path / "run")
+    assert run(monkeypatch, "filter", file, "--from", "genai-bench-answers", *out) == 0
+    capsys.readouterr()
+    assert run(monkeypatch, "show", tmp_path / "run", "-n", 9) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("label")]
+    assert said == [f"label: TIE, {both}" for both in votes.values()]
