@@ -1,6 +1,7 @@
 """Every command tells of itself, and a package that is not installed is one line with its cure."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -72,7 +73,9 @@ def test_a_package_that_is_missing_is_one_line(arguments, gone, cure, tmp_path):
         text=True,
         check=False,
         cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 2
+    assert not list(tmp_path.glob("parrot-*"))  # no folder for a job that cannot begin
     assert done.stderr.count("\n") == 1
     assert cure in done.stderr
