@@ -31,6 +31,7 @@ def test_every_command_has_help_that_is_not_cut(name, monkeypatch, capsys):
     status, said = run(monkeypatch, capsys, *name.split(), "--help")
     assert status == 0
     assert f"Usage: parrot {name}" in said
+    assert "install-completion" not in said
     assert "…" not in said  # an option's name or default that did not fit
 
 
