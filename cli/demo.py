@@ -22,13 +22,13 @@ def demo(
     as_json: options.AsJson = False,
 ) -> None:
     """Pairs, anchored rationales, filters, projection, export: on a simulated world, without torch."""
-    folder = out or Path(tempfile.mkdtemp(prefix="parrot-demo-"))
     try:
         from parrot.backends.miniature.files import write_pairs
     except ImportError as error:
         from parrot.core.errors import MissingExtraError
 
         raise MissingExtraError("parrot demo", "miniature") from error
+    folder = out or Path(tempfile.mkdtemp(prefix="parrot-demo-"))
     from parrot.adapters.runs import RunFolder
     from parrot.backends.miniature.audit import audit
     from parrot.backends.miniature.errors import LEVELS

@@ -12,7 +12,9 @@ import typer
 from parrot.cli.train import app as train_app
 
 app = typer.Typer(
-    help="The miniature: a small simulated world with a hidden human.", no_args_is_help=True
+    add_completion=False,
+    help="The miniature: a small simulated world with a hidden human.",
+    no_args_is_help=True,
 )
 app.add_typer(train_app, name="train")
 

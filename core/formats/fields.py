@@ -14,6 +14,7 @@ from parrot.core.formats.values import Unread, content_lines, read_winner
 
 _MARK = re.compile(r"\n[^\w\n]*(?:#|\*\*|__|[0-9①-⑳]|(?:[ivx]{1,4}|[a-h])[.):])", re.IGNORECASE)
 _OTHER_HEADING = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S|\**[0-9]{1,2}[.)][^\n]*:[ \t*]*$)")
+_TITLE = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S.*|(\*\*|__).+\1[ \t:]*|.*[:：][ \t*_]*)")
 _SAYS_NOTHING = (ProblemCode.MISSING, ProblemCode.NOT_A_SCORE, ProblemCode.NO_WINNER)
 
 
@@ -143,8 +144,14 @@ def _chosen(kind: str, said: list[tuple[int, str]], grammar: Grammar, *, last: b
         return telling[0][0] if telling else said[-1][0]
     if all(value == telling[0][2] for _, _, value in telling):
         return telling[-1 if last else 0][0]
-    quoted = all(len(content_lines(raw)) > 1 for _, raw, _ in telling[:-1])
+    quoted = all(_is_quoted(raw) for _, raw, _ in telling[:-1])
     return telling[-1][0] if last and quoted else None
+
+
+def _is_quoted(raw: str) -> bool:
+    """Whether prose follows the value, and not the title of something that is none of ours."""
+    said = raw.rstrip().rpartition("\n")[2]
+    return len(content_lines(raw)) > 1 and not _TITLE.fullmatch(said)
 
 
 def _with_inline(

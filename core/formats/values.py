@@ -28,6 +28,7 @@ _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NARROW |= {
     ord(a): ord(b) for a, b in zip("−‐‑–—〜「」【】“”‘’　", "-----~[][]\"\"'' ", strict=True)
 }
+_NO_WIDTH = re.compile("[\u200b\u2060\ufeff]")
 _DECORATION = " *_`\"'[](){}$"
 _BULLET = re.compile(r"[-•·] ")
 _NUMBER = r"(?:[0-9]{1,400}(?:\.[0-9]{1,400})?|\.[0-9]{1,400})"
@@ -39,7 +40,7 @@ _RANGE = re.compile(
     r"[ )\]*_]*(?:-+|~|\.{2,}|…|(?:to|through|until)\b)[ (\[*_]*\.?[0-9]", re.IGNORECASE
 )
 _HEDGE = re.compile(
-    r"[ )\]*_]*(?:(?:or|to|plus|minus|percent)\b|and (?:a )?(?:half|quarter|third)\b|point |%"
+    r"-$|[ )\]*_]*(?:(?:or|to|plus|minus|percent)\b|and (?:a )?(?:half|quarter|third)\b|point |%"
     r"|-[^\W\d])",
     re.IGNORECASE,
 )
@@ -58,7 +59,7 @@ def shown(text: str) -> str:
 
 def content_lines(raw: str) -> list[str]:
     """The lines that say something: narrow signs, single spaces, decoration taken off."""
-    text = raw if raw.isascii() else raw.translate(_NARROW)
+    text = raw if raw.isascii() else _NO_WIDTH.sub("", raw.translate(_NARROW))
     lines = (" ".join(line.split()).strip(_DECORATION) for line in text.split("\n"))
     return [line for line in lines if any(map(str.isalnum, line))]
 

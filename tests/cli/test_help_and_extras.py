@@ -1,6 +1,7 @@
 """Every command tells of itself, and a package that is not installed is one line with its cure."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -30,6 +31,7 @@ def test_every_command_has_help_that_is_not_cut(name, monkeypatch, capsys):
     status, said = run(monkeypatch, capsys, *name.split(), "--help")
     assert status == 0
     assert f"Usage: parrot {name}" in said
+    assert "install-completion" not in said
     assert "…" not in said  # an option's name or default that did not fit
 
 
@@ -72,7 +74,9 @@ def test_a_package_that_is_missing_is_one_line(arguments, gone, cure, tmp_path):
         text=True,
         check=False,
         cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 2
+    assert not list(tmp_path.glob("parrot-*"))  # no folder for a job that cannot begin
     assert done.stderr.count("\n") == 1
     assert cure in done.stderr

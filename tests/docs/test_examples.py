@@ -1,5 +1,6 @@
 """Every Python block and every `parrot` line of README and docs runs, as a newcomer would run it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,13 @@ def blocks(language):
 
 def run(command, folder):
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},  # the demo's own folder goes with the test's
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done

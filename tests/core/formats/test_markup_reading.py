@@ -140,7 +140,7 @@ def test_form_is_forgiven(text):
     [
         *((form.format("3.5"), 3.5) for form in (
             "**{}**", "***{}***", "_{}_", "`{}`", "[{}]", "({})", '"{}"', "${}$", "+{}", "{}.", "{};",
-            "{}/4", "{} / 4", "**{}/4**", "[{}/4]", "{}/4.0", "{} out of 4", "{} (good)", "{} points",
+            "\u200b {}", "{}/4", "{} / 4", "**{}/4**", "[{}/4]", "{}/4.0", "{} out of 4", "{} (good)", "{} points",
             "{}. The cat is fine.", "\n{}", "\n\n**{}**", "\t{}", "\u00a0{}",
         )),
         ("３．５", 3.5), ("３．５／４", 3.5), ("4", 4.0), ("1", 1.0), ("3.3333333", 3.3333333),
@@ -163,7 +163,7 @@ def test_values_are_read(said, score):
         *((text, CODES.RANGE) for text in ("3-4", "2–3", "2 to 3", "[2-3]", "**2-3**", "2.5 ~ 3")),
         *((text, CODES.CONFLICTING) for text in ("3 or 4", "3 4", "3, 4", "N/A or 3", "3 (N/A)", "1e0")),
         *((text, CODES.NOT_A_SCORE) for text in (
-            "three", "good", "nan", "inf", "75%", "3½", "~3", "about 3", "3+", "3.5.1", "None", "III",
+            "three", "good", "nan", "inf", "75%", "3½", "~3", "about 3", "3+", "3-", "3.5.1", "None", "III",
         )),
         *((text, CODES.MISSING) for text in ("", "-", "★★★")),
         ("3\n## Score: 2", CODES.CONFLICTING),
@@ -179,6 +179,27 @@ def test_a_dimension_judged_twice_differently_is_missing():
     again = "1. Text Faithfulness:\n## Justification: x\n## Score: 1\n2. Physical"
     _, problems = scores(REPLY.replace("2. Physical", again))
     assert problems == {"text_faithfulness": CODES.DUPLICATE}
+
+
+STRAYS = (
+    "## Score: 1\n",
+    "## Justification: y\n## Score: 1\n",
+    "## Score: 1\n## Justification: y\n",
+)
+
+
+@pytest.mark.parametrize(
+    "title", ("2. Composition:", "### Composition", "**Composition**", "Composition:")
+)
+@pytest.mark.parametrize("stray", STRAYS)
+def test_a_section_nobody_asked_for_lends_its_score_to_no_other(title, stray):
+    found, _ = scores(REPLY.replace("2. Physical", f"{title}\n{stray}2. Physical"))
+    assert found.get("text_faithfulness", 3.0) == 3.0
+    assert found["physical_quality"] == 2.5
+
+
+def test_no_colon_is_forgiven_before_a_score():
+    assert scores(sub(r"Score:", "Score")) == scores(REPLY)
 
 
 @pytest.mark.parametrize(
