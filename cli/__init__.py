@@ -75,6 +75,7 @@ app = typer.Typer(
     cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
+    rich_markup_mode=None,  # loads no rich for a list of commands; each command's own help has it
     pretty_exceptions_enable=False,  # some versions print local variables, a key among them
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Reward models for image generation that explain before they score.",

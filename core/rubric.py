@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen, validators
@@ -57,7 +58,12 @@ def is_edit(request: Request, /) -> bool:
 
 def asks_for_text(request: Request, /) -> bool:
     """Applies where the request asks for writing in the image: a quotation, or a word for text."""
-    return bool(_QUOTED.search(request.prompt) or _TEXT_WORDS.search(request.prompt))
+    return _names_text(request.prompt)
+
+
+@lru_cache(maxsize=1024)  # orders and samples of one pair ask it again
+def _names_text(prompt: str) -> bool:
+    return bool(_QUOTED.search(prompt) or _TEXT_WORDS.search(prompt))
 
 
 Applies = Callable[[Request], bool]
