@@ -7,6 +7,7 @@ batch and its cache. Knows nothing of asks beyond their rows.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import takewhile
@@ -81,13 +82,14 @@ class Decoder:
             return DynamicCache(config=self._model.config)
         key = tuple(ids)
         if key not in self._prefixes:
-            self._prefixes[key] = self._model(
+            out = self._model(
                 input_ids=torch.tensor([ids], device=self._device),
                 attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=self._device),
                 position_ids=_expanded(torch.arange(len(ids))[None], self._model, self._device),
                 use_cache=True,
                 logits_to_keep=1,
-            ).past_key_values
+            )
+            self._prefixes[key] = getattr(out, cache_name(self._model))
         self._prefixes.move_to_end(key)
         while len(self._prefixes) > KEPT:
             self._prefixes.popitem(last=False)
@@ -156,13 +158,19 @@ class _Batch:
             input_ids=ids.to(self._device),
             attention_mask=self._mask.to(self._device),
             position_ids=(places if places.shape[0] > 1 else places[0]).to(self._device),
-            past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
+            **{cache_name(model): self._cache},
             **fed,
         )
         scores: torch.Tensor = out.logits[:, -1]
         return scores.float().cpu()
+
+
+def cache_name(model: Any) -> str:
+    """What this release of transformers calls the cache of a model: 5.2x renamed it."""
+    taken = inspect.signature(type(model).forward).parameters
+    return "cache" if "cache" in taken else "past_key_values"
 
 
 def _expanded(plain: torch.Tensor, model: Any, device: torch.device) -> torch.Tensor:
