@@ -20,7 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 from parrot.backends.miniature.chance import digest_of
 from parrot.backends.miniature.training.autoencoder import LATENTS, SHRINK
-from parrot.backends.miniature.training.tokenizers import (
+from parrot.backends.miniature.training.prompt_tokens import (
     POOLED_LENGTH,
     clip_tokenizer,
     t5_tokenizer,

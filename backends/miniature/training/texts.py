@@ -28,13 +28,13 @@ from parrot.backends.miniature.training.captions import (
 from parrot.backends.miniature.training.labels import TOKEN_CLASSES, WHOLE_CLASSES, labels_of
 from parrot.backends.miniature.training.loop import Line, Schedule
 from parrot.backends.miniature.training.parts import Sizes, build_clip, build_t5
-from parrot.backends.miniature.training.state import State
-from parrot.backends.miniature.training.tokenizers import (
+from parrot.backends.miniature.training.prompt_tokens import (
     LENGTH,
     POOLED_LENGTH,
     clip_tokenizer,
     t5_tokenizer,
 )
+from parrot.backends.miniature.training.state import State
 
 _OUTSIDE: Final = -100
 """The class of padding, which counts for nothing."""
@@ -102,7 +102,7 @@ class TextRun:
         shown = drawn_batch(half, seed=settings.seed, step=-1 - step)
         shown += changed_batch(half, seed=settings.seed, step=-1 - step)
         full = step % max(1, round(1 / settings.padded)) == 0
-        loss = sum((cross for cross, _ in self._judged(shown, full=full)), torch.tensor(0.0))
+        loss = torch.stack([cross for cross, _ in self._judged(shown, full=full)]).sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(
             [p for group in self._adam.param_groups for p in group["params"]], 1.0
