@@ -46,6 +46,9 @@ _QUOTED = re.compile(
 )
 
 
+_MARKS = frozenset("\"“«「'‘")
+
+
 def always(_: Request, /) -> bool:
     """Applies to every request."""
     return True
@@ -63,7 +66,8 @@ def asks_for_text(request: Request, /) -> bool:
 
 @lru_cache(maxsize=1024)  # orders and samples of one pair ask it again
 def _names_text(prompt: str) -> bool:
-    return bool(_QUOTED.search(prompt) or _TEXT_WORDS.search(prompt))
+    quoted = not _MARKS.isdisjoint(prompt) and _QUOTED.search(prompt)
+    return bool(quoted or _TEXT_WORDS.search(prompt))
 
 
 Applies = Callable[[Request], bool]

@@ -94,18 +94,16 @@ class Prompt:
         *,
         refine: bool = False,
     ) -> Ask:
-        guideline = _guideline(
-            self.wording, self.format, rubric, form, anchored=hint is not None, refine=refine
-        )
+        anchored, wording = hint is not None, self.wording
         tail = tuple(_tail(rubric, request, hint, released=self.layout is Layout.RELEASED))
         if self.layout is Layout.PREFIX_FIRST:
-            opening = f"{self.wording.role}\n\n{guideline}"
-            turns = (Turn("system", (opening,)), Turn("user", (*parts, *tail)))
+            opening = _opening(wording, self.format, rubric, form, anchored=anchored, refine=refine)
+            turns = (opening, Turn("user", (*parts, *tail)))
         else:
-            turns = (
-                Turn("system", (self.wording.role,)),
-                Turn("user", (*parts, guideline, *tail)),
+            guideline = _guideline(
+                wording, self.format, rubric, form, anchored=anchored, refine=refine
             )
+            turns = (Turn("system", (wording.role,)), Turn("user", (*parts, guideline, *tail)))
         return Ask(turns, sampling, sample, schema=self.format.schema(rubric, form))
 
 
@@ -116,6 +114,14 @@ def _tail(rubric: Rubric, request: Request, hint: str | None, *, released: bool)
         yield f"For this request, write N/A for: {', '.join(absent)}."
     if hint is not None:
         yield hint
+
+
+@lru_cache(maxsize=64)  # one string for many asks: its hash is remembered, it is equal at a glance
+def _opening(
+    wording: Wording, fmt: ReplyFormat, rubric: Rubric, form: Form, *, anchored: bool, refine: bool
+) -> Turn:
+    guideline = _guideline(wording, fmt, rubric, form, anchored=anchored, refine=refine)
+    return Turn("system", (f"{wording.role}\n\n{guideline}",))
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.rubric import Rubric
 
 
-@frozen(slots=True)
+@frozen(slots=True, cache_hash=True)  # caches of prompts are keyed by it
 class Wording:
     """Fixed texts of the judging prompts. Each stands as it is; headings come from the format."""
 
