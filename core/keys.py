@@ -23,42 +23,39 @@ KEY_VERSION = 1
 @lru_cache(maxsize=256)
 def _started(model: str, head: str) -> _Hash:
     # The shared prefix of many asks is hashed once: with prefix-first prompts that is most of it.
-    state = hashlib.sha256(f"parrot-key-{KEY_VERSION}".encode())
-    _add(state, b"m", model.encode())
-    _add(state, b"h", head.encode())
-    return state
+    begun = f"parrot-key-{KEY_VERSION}".encode()
+    return hashlib.sha256(begun + _told(b"m", model.encode()) + _told(b"h", head.encode()))
 
 
-def _add(state: _Hash, tag: bytes, data: bytes) -> None:
-    state.update(b"%b%d:" % (tag, len(data)))
-    state.update(data)
+def _told(tag: bytes, data: bytes) -> bytes:
+    return b"%b%d:%b" % (tag, len(data), data)
 
 
-def _part(state: _Hash, part: Part) -> None:
+def _part(part: Part) -> bytes:
     if isinstance(part, str):
-        _add(state, b"t", part.encode("utf-8", "surrogatepass"))
-    else:
-        _add(state, b"i", part.sha256.encode())
+        return _told(b"t", part.encode("utf-8", "surrogatepass"))
+    return _told(b"i", part.sha256.encode())
 
 
 def key_of(ask: Ask, model: str) -> Key:
     """16 bytes over the rendered ask, meaning-changing sampling, the sample index and the model."""
     first = ask.turns[0].parts[0] if ask.turns and ask.turns[0].parts else ""
     head = first if isinstance(first, str) else ""
-    state = _started(model, head).copy()
+    told: list[bytes] = []
     skip = bool(head)  # the head is already in the state
     for turn in ask.turns:
-        _add(state, b"r", turn.role.encode())
-        for part in turn.parts[skip:] if skip else turn.parts:
-            _part(state, part)
+        told.append(_told(b"r", turn.role.encode()))
+        told += map(_part, turn.parts[skip:] if skip else turn.parts)
         skip = False
     sampling = ask.sampling
     # Adding 0.0 writes 0, 0.0 and -0.0 alike: equal asks have equal keys.
     warmth, mass = sampling.temperature + 0.0, sampling.top_p + 0.0
     meaning = f"{warmth!r}|{mass!r}|{sampling.seed!r}|{ask.sample}|{ask.image_policy}"
-    _add(state, b"s", meaning.encode())
+    told.append(_told(b"s", meaning.encode()))
     if ask.schema is not None:
-        _add(state, b"j", json.dumps(ask.schema, sort_keys=True).encode())
+        told.append(_told(b"j", json.dumps(ask.schema, sort_keys=True).encode()))
+    state = _started(model, head).copy()
+    state.update(b"".join(told))
     return state.digest()[:16]
 
 

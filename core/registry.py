@@ -72,7 +72,7 @@ def opener(kind: str) -> Callable[..., ChatModel]:
     except ImportError as error:
         if isinstance(error, MissingExtraError) or kind not in EXTRAS:
             raise
-        raise MissingExtraError(f"{kind}: models", EXTRAS[kind]) from error
+        raise MissingExtraError(f"a {kind}: model", EXTRAS[kind]) from error
     return found
 
 
