@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from parrot.core.candidates import Filter, Order, filter_name
 from parrot.core.errors import ConfigError, UnknownNameError
@@ -14,6 +15,7 @@ from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.prompts.judging import Layout, Prompt
 from parrot.core.prompts.wording import OURS, Wording, wording_from_dict
 
+Member = TypeVar("Member", bound=StrEnum)
 SETS: dict[str, tuple[str, ...]] = {
     "free": ("well-formed", "scores-agree", "leak-free"),
     "paper": ("well-formed", "predictive-text"),
@@ -40,11 +42,17 @@ def chosen_orders(text: str) -> tuple[Order, ...]:
     return _ORDERS[text.lower()]
 
 
+def chosen_member(kind: type[Member], what: str, name: str) -> Member:
+    """The member of that value. Raises UnknownNameError naming `what` and all values."""
+    if name not in list(kind):
+        raise UnknownNameError(what, name, [one.value for one in kind])
+    return kind(name)
+
+
 def chosen_prompt(layout: str, reply_format: str, wording: Path | None) -> Prompt:
     """The prompt of three options. Raises ConfigError naming the one at fault."""
-    if layout not in list(Layout):
-        raise UnknownNameError("prompt layout", layout, [v.value for v in Layout])
-    return Prompt(Layout(layout), format_named(reply_format), _wording(wording))
+    placed = chosen_member(Layout, "prompt layout", layout)
+    return Prompt(placed, format_named(reply_format), _wording(wording))
 
 
 def _wording(path: Path | None) -> Wording:

@@ -16,11 +16,10 @@ from parrot.adapters.exports.files import lines
 from parrot.adapters.store import SqliteStore
 from parrot.backends.images import black
 from parrot.cli import options
-from parrot.cli.choices import chosen_prompt
+from parrot.cli.choices import chosen_member, chosen_prompt
 from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
-from parrot.core.errors import UnknownNameError
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged
 from parrot.core.pipelines.judging import Judging
@@ -93,10 +92,7 @@ def judge(
     max_failures: options.MaxFailures = 0.5,
     price_in: options.PriceIn = None,
     price_out: options.PriceOut = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Only the first so many pairs.", rich_help_panel=options.BOUNDS),
-    ] = None,
+    limit: options.Limit = None,
     tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -110,7 +106,7 @@ def judge(
     how = Judging(
         chosen_prompt(layout, reply_format, wording),
         rubric_option(rubric),
-        _form(form),
+        chosen_member(Form, "form", form),
         BOTH_ORDERS if both_orders else (Order.AB,),
         samples,
         Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
@@ -132,7 +128,7 @@ def judge(
         read_pairs(pairs, schema=schema, images_root=images_root), limit
     )
     if probe is not None:
-        source = probed(source, _probe(probe), black=black)
+        source = probed(source, chosen_member(Probe, "probe", probe), black=black)
     mark = {"probe": probe} if probe else {}
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = min(checked.pairs, limit or checked.pairs) * len(how.places) * an_ask
@@ -150,18 +146,6 @@ def judge(
 
     asks = run_async(work)
     _tell({**tally.to_dict(), **mark, "model": judge_model.id, "asks": asks}, out, as_json=as_json)
-
-
-def _form(name: str) -> Form:
-    if name not in list(Form):
-        raise UnknownNameError("form", name, [one.value for one in Form])
-    return Form(name)
-
-
-def _probe(name: str) -> Probe:
-    if name not in list(Probe):
-        raise UnknownNameError("probe", name, [one.value for one in Probe])
-    return Probe(name)
 
 
 class Tally:

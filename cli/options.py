@@ -59,5 +59,6 @@ MaxFailures = Annotated[
     float,
     _under(BOUNDS, text="Stop when more than this share of 500 asks fails.", min=0, max=1),
 ]
+Limit = Annotated[int | None, _under(BOUNDS, text="Only the first so many pairs.", min=1)]
 PriceIn = Annotated[float | None, _under(BOUNDS, text="Money for a million prompt tokens.")]
 PriceOut = Annotated[float | None, _under(BOUNDS, text="Money for a million completion tokens.")]

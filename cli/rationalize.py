@@ -91,10 +91,7 @@ def rationalize(
     max_failures: options.MaxFailures = 0.5,
     price_in: options.PriceIn = None,
     price_out: options.PriceOut = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Only the first so many pairs.", rich_help_panel=options.BOUNDS),
-    ] = None,
+    limit: options.Limit = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
     ] = False,
