@@ -10,6 +10,7 @@ import copy
 import inspect
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache
 from itertools import takewhile
 from typing import Any, Final
 
@@ -169,7 +170,12 @@ class _Batch:
 
 def cache_name(model: Any) -> str:
     """What this release of transformers calls the cache of a model: 5.2x renamed it."""
-    taken = inspect.signature(type(model).forward).parameters
+    return _cache_name(type(model).forward)
+
+
+@cache  # asked for every token
+def _cache_name(forward: Any) -> str:
+    taken = inspect.signature(forward).parameters
     return "cache" if "cache" in taken else "past_key_values"
 
 
