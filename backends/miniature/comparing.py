@@ -16,10 +16,9 @@ from parrot.backends.miniature.phrases import (
     BETTER,
     LEAKS,
     LEAKS_OF_TIES,
-    OPENINGS,
     VAGUE,
 )
-from parrot.backends.miniature.telling import Subject, Told, sentences, told_of
+from parrot.backends.miniature.telling import Subject, Told, analysis, sentences, told_of
 from parrot.backends.miniature.world import FLAWS, HARM, STRENGTHS, Defect
 from parrot.core.critiques import NA, Comparison, PairFinding
 from parrot.core.rubric import Rubric, Scale
@@ -211,12 +210,13 @@ def _written(
         a, b = _scores(bench, key, rates)
         said = f"{text} {leak}" if leak and key == at else text
         findings.append(PairFinding(key, said, a, b, _winner(a, b)))
-    analysis, summary = chance.pick(OPENINGS), _summary(bench, findings)
+    subject = bench.subjects[Label.A]
+    opening, summary = analysis(subject.brief, subject.source, chance), _summary(bench, findings)
     if leak and at == "analysis":
-        analysis = f"{analysis} {leak}"
+        opening = f"{opening} {leak}"
     if leak and at == "summary":
         summary = f"{summary} {leak}"
-    return Comparison(tuple(findings), analysis, summary)
+    return Comparison(tuple(findings), opening, summary)
 
 
 def _summary(bench: Bench, findings: list[PairFinding]) -> str:

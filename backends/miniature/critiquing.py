@@ -12,9 +12,9 @@ from parrot.backends.miniature.checks import (
     matched,
 )
 from parrot.backends.miniature.errors import ErrorRates
-from parrot.backends.miniature.phrases import ABSENT, ALL_WELL, AMISS, ANOTHER, OPENINGS
+from parrot.backends.miniature.phrases import ABSENT, ALL_WELL, AMISS, ANOTHER
 from parrot.backends.miniature.requests import prompt_of
-from parrot.backends.miniature.telling import Subject, Told, sentences, told_of
+from parrot.backends.miniature.telling import Subject, Told, analysis, sentences, told_of
 from parrot.backends.miniature.world import PLACES, SIZES, Scene, Shape
 from parrot.core.critiques import NA, Critique, Finding, Refinement
 from parrot.core.rubric import Rubric
@@ -47,7 +47,8 @@ def critiqued(
     findings = _findings(told, rubric, applicable, stray, rates, chance)
     summary = chance.pick(ALL_WELL if min(told.worth.values(), default=1.0) > 0.9 else AMISS)
     refined = _refined(subject, prompt, told, rates, chance) if refine else None
-    return Critique(findings, chance.pick(OPENINGS), summary, refined), stray
+    opening = analysis(subject.brief, subject.source, chance)
+    return Critique(findings, opening, summary, refined), stray
 
 
 def _findings(

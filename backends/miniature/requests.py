@@ -80,8 +80,8 @@ def _drawing_words(brief: Brief) -> str:
     return listed(parts) + ground
 
 
-def _edit_words(brief: Brief, edit: Edit, chance: Chance) -> str:
-    words = chance.pick(_EDITS[edit.op]).format(
+def _edit_words(brief: Brief, edit: Edit, form: str) -> str:
+    words = form.format(
         t=edit.target and phrase(edit.target),
         n=edit.new and phrase(edit.new),
         c=edit.new and edit.new.colour.value,
@@ -94,10 +94,20 @@ def _edit_words(brief: Brief, edit: Edit, chance: Chance) -> str:
     return words + keep + ground
 
 
+def wording(brief: Brief) -> str:
+    """The brief in the plainest of its wordings, without a word on quality."""
+    if brief.edit is None:
+        return _drawing_words(brief)
+    return _edit_words(brief, brief.edit, _EDITS[brief.edit.op][0])
+
+
 def prompt_of(brief: Brief, chance: Chance) -> str:
     """A prompt that asks for the brief; which of its wordings is drawn."""
     edit, lead = brief.edit, "" if brief.edit else chance.pick(_LEADS)
-    words = _edit_words(brief, edit, chance) if edit else lead + _drawing_words(brief)
+    if edit:
+        words = _edit_words(brief, edit, chance.pick(_EDITS[edit.op]))
+    else:
+        words = lead + _drawing_words(brief)
     return f"{words}, {chance.pick(_QUALITY)}" if brief.quality else words
 
 

@@ -35,6 +35,8 @@ from parrot.backends.miniature.claims import (
     wrong_letter,
 )
 from parrot.backends.miniature.errors import ErrorRates
+from parrot.backends.miniature.phrases import OPENINGS
+from parrot.backends.miniature.requests import listed, phrase, wording
 from parrot.backends.miniature.world import HARM, Drawing, Item, Scene
 
 KNOWN: Final = (TEXT_FAITHFULNESS, IMAGE_FAITHFULNESS, PHYSICAL_QUALITY, TEXT_RENDERING)
@@ -170,6 +172,17 @@ def _things(items: list[Item]) -> list[Want]:
 def _whole(subject: Subject, chance: Chance) -> list[str]:
     """For a request or a dimension that the judge cannot take apart: what is to be seen."""
     return [shows(subject.name, _things(list(subject.drawing.scene.items)), chance)]
+
+
+def analysis(brief: Brief | None, source: Scene | None, chance: Chance) -> str:
+    """What the request asks for, thing by thing, and what the source shows, where it has one."""
+    said = [chance.pick(OPENINGS)]
+    if brief is not None:
+        said.append(f"Asked for: {wording(brief)}.")
+    if source is not None:
+        things = listed([phrase(one) for one in _things(list(source.items))] or ["nothing"])
+        said.append(f"The source shows {things} on a {source.background.value} background.")
+    return " ".join(said)
 
 
 def sentences(claims: list[str]) -> str:

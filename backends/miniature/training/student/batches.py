@@ -30,20 +30,20 @@ from parrot.backends.miniature.training.student.lessons import (
 from parrot.backends.miniature.world import SIDE
 
 _SEE: Final = {
-    seeing.caption: 0.3,
-    seeing.places: 0.2,
-    seeing.both_places: 0.2,
-    seeing.questions: 0.3,
+    seeing.caption: 0.15,
+    seeing.places: 0.1,
+    seeing.both_places: 0.15,
+    seeing.questions: 0.6,
 }
 _ALL: Final = {
-    seeing.caption: 0.05,
-    seeing.places: 0.04,
-    seeing.both_places: 0.12,
-    seeing.questions: 0.09,
-    checking.statements: 0.2,
-    checking.demands: 0.26,
-    forming.comparison: 0.15,
-    forming.critique: 0.09,
+    seeing.caption: 0.03,
+    seeing.places: 0.03,
+    seeing.both_places: 0.08,
+    seeing.questions: 0.18,
+    checking.statements: 0.1,
+    checking.demands: 0.25,
+    forming.comparison: 0.2,
+    forming.critique: 0.13,
 }
 MIXTURES: Final = (_SEE, _ALL)
 """Shares of lessons: first of seeing alone, then of all."""

@@ -17,9 +17,9 @@ from parrot.backends.miniature.briefs import Style
 from parrot.backends.miniature.chance import Chance
 from parrot.backends.miniature.critiquing import detail
 from parrot.backends.miniature.pairs import Split, in_split
-from parrot.backends.miniature.phrases import ABSENT, ALIKE, ALL_WELL, AMISS, BETTER, OPENINGS
+from parrot.backends.miniature.phrases import ABSENT, ALIKE, ALL_WELL, AMISS, BETTER
 from parrot.backends.miniature.requests import prompt_of
-from parrot.backends.miniature.telling import Subject, sentences, told_of
+from parrot.backends.miniature.telling import Subject, analysis, sentences, told_of
 from parrot.backends.miniature.training.student.checking import EXACT
 from parrot.backends.miniature.training.student.lessons import (
     SAMPLING,
@@ -90,7 +90,8 @@ def comparison(chance: Chance, split: Split) -> Lesson:
             b = _blind_score(form.rubric, chance)
         text = f"{form.claims[0][key]} {form.claims[1][key]}"
         findings.append(PairFinding(key, text, a, b, _ahead(a - b)))
-    value = Comparison(tuple(findings), chance.pick(OPENINGS), _summary(findings, chance))
+    opening = analysis(made.brief, made.source, chance)
+    value = Comparison(tuple(findings), opening, _summary(findings, chance))
     request = request_of(made.prompt, made.source)
     pair = PreferencePair("lesson", request, SLOT, SLOT, Label.TIE)
     ask = PROMPT.compare(pair, form.rubric, anchored=False, sampling=SAMPLING)
@@ -126,7 +127,8 @@ def critique(chance: Chance, split: Split) -> Lesson:
     refinement = _refinement(made, split, chance) if refine else None
     refine = refinement is not None
     summary = chance.pick((*ALL_WELL, *AMISS))
-    value = Critique(tuple(findings), chance.pick(OPENINGS), summary, refinement)
+    opening = analysis(made.brief, made.source, chance)
+    value = Critique(tuple(findings), opening, summary, refinement)
     ask = PROMPT.critique(
         request_of(made.prompt, made.source), SLOT, form.rubric, sampling=SAMPLING, refine=refine
     )

@@ -94,13 +94,13 @@ def _questions(write: Writer, count: int, seed: int) -> Figures:
     lessons = _lessons(seeing.questions, count, seed)
     right: dict[str, list[bool]] = defaultdict(list)
     for text, one in zip(write(lessons), lessons, strict=True):
-        said, wanted = _by_line(text), _by_line(one.answer)
-        for number, kind in enumerate(_kinds_of(one), start=1):
-            right[kind].append(said.get(str(number)) == wanted[str(number)])
+        said = [*text.splitlines(), *[""] * seeing.QUESTIONS]
+        for wanted, line in zip(one.answer.splitlines(), said, strict=False):
+            right[_kind_of(wanted)].append(line == wanted)
     return {"questions": fmean(chain.from_iterable(right.values()))} | _shares("question", right)
 
 
-def _kinds_of(one: Lesson) -> Iterator[str]:
+def _kind_of(question: str) -> str:
     openings = {
         "What is at": "what",
         "Is there": "is there",
@@ -111,10 +111,7 @@ def _kinds_of(one: Lesson) -> Iterator[str]:
         "Which background": "background",
         "How sound": "flaw",
     }
-    for line in one.ask.splitlines():
-        number, dot, question = line.rpartition(">")[2].partition(". ")
-        if dot and number.isdigit():
-            yield next(kind for start, kind in openings.items() if question.startswith(start))
+    return next(kind for start, kind in openings.items() if question.startswith(start))
 
 
 def _statements(write: Writer, count: int, seed: int) -> Figures:

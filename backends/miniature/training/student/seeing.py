@@ -38,8 +38,8 @@ from parrot.backends.miniature.world import (
 DESCRIBE: Final = "Describe the image."
 LIST: Final = "List the image place by place."
 LIST_BOTH: Final = "List both images place by place."
-ANSWER: Final = "Answer each question on a line of its own."
-QUESTIONS: Final = 5
+ANSWER: Final = "Answer each question behind it."
+QUESTIONS: Final = 6
 _NOTHING: Final = "nothing"
 _FLAWS: Final = {
     Flaw.BLUR: "blurred",
@@ -109,7 +109,7 @@ def _what(drawing: Drawing, chance: Chance) -> tuple[str, str, str]:
 def _somebody(scene: Scene, chance: Chance) -> Item:
     """A thing that is there, or as often one that differs from it in one way."""
     item = chance.pick(scene.items)
-    what = chance.below(6)
+    what = chance.below(7)
     if what == 0:
         return Item(
             item.shape, chance.other(COLOURS, item.colour), item.size, item.place, item.letter
@@ -118,6 +118,10 @@ def _somebody(scene: Scene, chance: Chance) -> Item:
         return Item(chance.other(FIGURES, item.shape), item.colour, item.size, item.place)
     if what == 2 and item.shape is not Shape.LETTER:
         return Item(item.shape, item.colour, chance.other(SIZES, item.size), item.place)
+    if what == 3:
+        return Item(
+            item.shape, item.colour, item.size, chance.other(PLACES, item.place), item.letter
+        )
     return item
 
 
@@ -165,9 +169,13 @@ def _flaw(drawing: Drawing, chance: Chance) -> tuple[str, str, str]:
 
 _KINDS: Final[tuple[_Ask, ...]] = (
     _what,
+    _what,
+    _is_there,
     _is_there,
     _is_there,
     _where,
+    _where,
+    _colour,
     _how_many,
     _colour,
     _size,
@@ -182,9 +190,12 @@ def asked(drawing: Drawing, chance: Chance, count: int = QUESTIONS) -> list[tupl
 
 
 def questions(chance: Chance, split: Split) -> Lesson:
-    """Several questions about one image, answered line by line."""
+    """Several questions about one image, each said again with its answer behind it.
+
+    So an answer stands beside what it has to look up; a list of bare answers is learned far slower.
+    """
     drawing = spoiled(free_scene(chance, split), chance)
     made = asked(drawing, chance)
-    text = "\n".join(f"{n}. {question}" for n, (_, question, _) in enumerate(made, start=1))
-    answer = "\n".join(f"{n}: {said}" for n, (_, _, said) in enumerate(made, start=1))
+    text = "\n".join(question for _, question, _ in made)
+    answer = "\n".join(f"{question} {said}" for _, question, said in made)
     return lesson("questions", plain_ask(SLOT, f"{text}\n{ANSWER}"), answer, drawing)

@@ -44,7 +44,7 @@ class Miss(StrEnum):
     LETTER = "letter"
 
 
-WRONG: Final = 0.4  # of the things that a request asks for
+WRONG: Final = 0.5  # of the things that a request asks for
 HARMED: Final = 0.25  # of the things that an edit should leave alone
 SWAPPED: Final = 0.12  # of tries with two things: their colours change places
 EXTRA: Final = 0.2

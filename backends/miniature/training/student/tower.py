@@ -30,13 +30,19 @@ from parrot.backends.miniature.world import (
     SIZES,
     STRENGTHS,
     Drawing,
-    Item,
+    Place,
     Shape,
 )
 
 IMAGES: Final = 96
 """Images a step."""
-SPLITS: Final = (1 + len(FIGURES) + len(LETTERS), len(COLOURS), len(SIZES), len(BACKGROUNDS))
+SPLITS: Final = (
+    1 + len(FIGURES) + len(LETTERS),
+    len(COLOURS),
+    len(SIZES),
+    len(BACKGROUNDS),
+    len(PLACES),  # a place that names itself can be looked up by its name
+)
 _SOUND: Final = 1 + len(FLAWS) * len(STRENGTHS)
 _SKIP: Final = -100
 
@@ -68,10 +74,10 @@ def reader_of(seed: int) -> Reader:
 
 
 def examples(lens: Lens, seed: int, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Patches, what each place holds (images * places, 4 targets), and how sound each image is."""
+    """Patches, what each place holds (images * places, 5 targets), and how sound each image is."""
     drawings = [_drawing(seed, step, index) for index in range(IMAGES)]
     seen = lens.through([draw(one) for one in drawings], seed, "tower", step)
-    targets = [_targets(one.scene.at(place), one) for one in drawings for place in PLACES]
+    targets = [_targets(one, place) for one in drawings for place in PLACES]
     sound = [_soundness(one) for one in drawings]
     return patches(np.stack(seen)), torch.tensor(targets), torch.tensor(sound)
 
@@ -81,19 +87,15 @@ def _drawing(*words: object) -> Drawing:
     return spoiled(free_scene(chance), chance)
 
 
-def _targets(item: Item | None, drawing: Drawing) -> tuple[int, int, int, int]:
-    ground = BACKGROUNDS.index(drawing.scene.background)
+def _targets(drawing: Drawing, place: Place) -> tuple[int, ...]:
+    around = (BACKGROUNDS.index(drawing.scene.background), PLACES.index(place))
+    item = drawing.scene.at(place)
     if item is None:
-        return 0, _SKIP, _SKIP, ground
+        return (0, _SKIP, _SKIP, *around)
+    colour = COLOURS.index(item.colour)
     if item.shape is Shape.LETTER:
-        return (
-            1 + len(FIGURES) + LETTERS.index(item.letter),
-            COLOURS.index(item.colour),
-            _SKIP,
-            ground,
-        )
-    kind = 1 + FIGURES.index(item.shape)
-    return kind, COLOURS.index(item.colour), SIZES.index(item.size), ground
+        return (1 + len(FIGURES) + LETTERS.index(item.letter), colour, _SKIP, *around)
+    return (1 + FIGURES.index(item.shape), colour, SIZES.index(item.size), *around)
 
 
 def _soundness(drawing: Drawing) -> int:
