@@ -48,7 +48,7 @@ _ALL: Final = {
 MIXTURES: Final = (_SEE, _ALL)
 """Shares of lessons: first of seeing alone, then of all."""
 POOL: Final = 512
-TOKENS: Final = 5000
+TOKENS: Final = 3000
 """Tokens of a batch, padding included."""
 MASKED: Final = -100
 _STOP, _END, _IMAGE = (SPECIALS.index(mark) for mark in (STOP, END, IMAGE_PAD))

@@ -22,7 +22,7 @@ from parrot.backends.miniature.world import SIDE
 
 SMEARED: Final = 0.25
 """Share of pictures that are smeared."""
-DECODED: Final = 0.35
+DECODED: Final = 0.1
 """Share of pictures that pass through the VAE, once there is one."""
 SHIPPED: Final = Path(__file__).parents[2] / "weights" / "vae"
 """The autoencoder that this package brings."""
