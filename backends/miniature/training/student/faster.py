@@ -20,7 +20,7 @@ def look_together(model: Any) -> None:
     """Makes the vision tower attend within all images at once. They must be of one size."""
     AttentionInterface.register(SAME_SIZE, _same_size)
     # The public setter refuses names of kernels that are not installed.
-    model.model.visual.config._attn_implementation = SAME_SIZE  # noqa: SLF001
+    model.model.visual.config._attn_implementation = SAME_SIZE
 
 
 def _same_size(
