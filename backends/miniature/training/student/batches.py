@@ -36,12 +36,12 @@ _SEE: Final = {
     seeing.questions: 0.6,
 }
 _ALL: Final = {
-    seeing.caption: 0.03,
-    seeing.places: 0.03,
-    seeing.both_places: 0.08,
-    seeing.questions: 0.18,
-    checking.statements: 0.1,
-    checking.demands: 0.25,
+    seeing.caption: 0.02,
+    seeing.places: 0.02,
+    seeing.both_places: 0.06,
+    seeing.questions: 0.22,
+    checking.statements: 0.05,
+    checking.demands: 0.3,
     forming.comparison: 0.2,
     forming.critique: 0.13,
 }

@@ -40,7 +40,7 @@ from parrot.backends.miniature.training.student.vocabulary import Vocabulary
 from parrot.core.errors import ConfigError
 
 TOWER_STEPS: Final = 700
-SEE_STEPS: Final = 4000
+SEE_STEPS: Final = 2500
 WARM_STEPS: Final = 200
 RATE: Final = 1.5e-3
 _LOGGED: Final = 20.0  # seconds between two lines of the log
@@ -123,7 +123,7 @@ class Training:
         if setup.compile:
             compile_layers(self.model)
         self.reader = reader_of(setup.seed).to(self.device)
-        self.average = Average(self.model, decay=0.9995)
+        self.average = Average(self.model, decay=0.998)
         self.adam = torch.optim.AdamW(_groups(self.model, self.reader), lr=RATE, betas=(0.9, 0.98))
         self.state = State(
             models={"student": self.model, "reader": self.reader},
