@@ -85,9 +85,7 @@ class Lens:
 
 
 def _opened(folder: str | Path, device: str) -> Any:
-    from diffusers import AutoencoderKL
+    # diffusers takes seconds to import, and a student can be trained without an autoencoder.
+    from parrot.backends.miniature.training.autoencoder import read_autoencoder
 
-    vae = AutoencoderKL.from_pretrained(
-        str(folder), local_files_only=True, torch_dtype=torch.float32
-    )
-    return vae.to(device).eval()
+    return read_autoencoder(folder).to(device)
