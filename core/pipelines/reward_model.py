@@ -18,7 +18,7 @@ from parrot.core.engine import BackgroundLoop, Engine, Job, RetryPolicy
 from parrot.core.engine.bounded import BoundedStore
 from parrot.core.engine.budget import Budget
 from parrot.core.engine.progress import Meter
-from parrot.core.errors import ConfigError, RunStopped, StoreError
+from parrot.core.errors import ConfigError
 from parrot.core.formats import Form
 from parrot.core.interfaces import ChatModel, Store
 from parrot.core.pipelines.rewarding import Rewarding
@@ -165,7 +165,7 @@ class RewardModel:
             async with aclosing(engine.answered([Job(None, (ask,)) for ask in asks])) as answers:  # type: ignore[type-var]
                 async for _, (reply,) in answers:
                     replies.append(reply)
-        except (RunStopped, StoreError) as error:
+        except Exception as error:  # whatever ended the run is the caller's to see, once
             await self._end(engine, error)
             raise
         return replies

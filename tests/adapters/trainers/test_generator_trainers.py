@@ -3,7 +3,6 @@
 Against their own code: `tests/acceptance/test_rewards_in_trainers.py`.
 """
 
-import io
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,13 +19,28 @@ from parrot.adapters.trainers.sharing import numbers_of, reward_model, share_of
 from parrot.backends.images import pixels
 from parrot.core.errors import ConfigError, UnscoredError
 from parrot.core.rewards import Unscored
-from tests.adapters.trainers.conftest import BLIND, drawn, source, unit
+from parrot.core.testing.colours import BLIND, total_by_colour
+from parrot.core.testing.fakes import plain_image
 
 FOX, CAT = "a red fox", "a blue cat"
 
 
+def drawn(red, green=15, blue=0):
+    return plain_image(red, green, blue)
+
+
+def source():
+    return plain_image(1, 2, 3)
+
+
+def unit(red, green, *, edit=False):
+    return pytest.approx(total_by_colour(red, green, edit=edit))
+
+
 def nchw(*images):
-    return np.stack([np.asarray(pixels(one)) for one in images]).transpose(0, 3, 1, 2) / np.float32(255)
+    return np.stack([np.asarray(pixels(one)) for one in images]).transpose(0, 3, 1, 2) / np.float32(
+        255
+    )
 
 
 def test_multi_score_in_their_call(model):
@@ -52,7 +66,9 @@ def test_weights_and_several_critics(model):
 
 def test_edits_are_scored_against_their_sources(model, critic):
     refs = [Pillow.fromarray(np.asarray(pixels(source())))] * 2
-    details, _ = multi_score("cpu", {model: 1.0})(nchw(drawn(30), drawn(0)), [FOX] * 2, [{}] * 2, refs)
+    details, _ = multi_score("cpu", {model: 1.0})(
+        nchw(drawn(30), drawn(0)), [FOX] * 2, [{}] * 2, refs
+    )
     assert details["avg"] == [unit(30, 15, edit=True), unit(0, 15, edit=True)]
     assert details["image_faithfulness"] == [1.0, 0.0]
     assert {len(ask.images) for ask in critic.asked} == {2}
@@ -108,9 +124,13 @@ def test_one_entry_of_their_own_table(model):
 
 def test_edit_r1s_entry_gets_sources_first_and_is_told_requirements(model, critic):
     score = mllm_parrot(model)("cuda")
-    scores, rest = score([source()] * 2, nchw(drawn(30), drawn(0)), [FOX] * 2, [{"requirement": "keep"}, {}])
+    scores, rest = score(
+        [source()] * 2, nchw(drawn(30), drawn(0)), [FOX] * 2, [{"requirement": "keep"}, {}]
+    )
     assert (scores, rest) == ([unit(30, 15, edit=True), unit(0, 15, edit=True)], {})
-    texts = ["\n".join(p for p in ask.turns[-1].parts if isinstance(p, str)) for ask in critic.asked]
+    texts = [
+        "\n".join(p for p in ask.turns[-1].parts if isinstance(p, str)) for ask in critic.asked
+    ]
     assert sorted("keep" in text for text in texts) == [False, True]
 
 
@@ -195,7 +215,5 @@ def test_a_hundred_batches_of_sixty_four_from_threads(model):
 
 
 def test_bytes_are_sent_as_they_are(model, critic):
-    buffer = io.BytesIO()
-    pixels(drawn(3)).save(buffer, "JPEG")
-    Numbers(model).batch([FOX], [buffer.getvalue()])
-    assert critic.asked[0].images[0].source == buffer.getvalue()
+    Numbers(model).batch([FOX], [drawn(3).source])
+    assert critic.asked[0].images == (drawn(3),)

@@ -107,7 +107,9 @@ def test_sources_none_one_or_several():
 
 
 def test_jpeg_is_near_and_smaller_on_a_photograph_like_image():
-    smooth = np.linspace(0, 255, 128 * 128 * 3).reshape(128, 128, 3) + RNG.normal(0, 4, (128, 128, 3))
+    smooth = np.linspace(0, 255, 128 * 128 * 3).reshape(128, 128, 3) + RNG.normal(
+        0, 4, (128, 128, 3)
+    )
     smooth = smooth.clip(0, 255).astype(np.uint8)
     exact, near = image_of(smooth), image_of(smooth, encoding="jpeg")
     assert near.media_type == "image/jpeg"

@@ -213,6 +213,20 @@ def test_a_wrong_key_stops_the_call_and_the_next_one_tries_anew():
         assert isinstance(model(drawings(1))[0], Reward)
 
 
+def test_a_bug_in_a_critic_surfaces_and_the_next_call_tries_anew():
+    bugs = [ZeroDivisionError]
+
+    def script(ask):
+        if bugs:
+            raise bugs.pop()
+        return critique_by_size(ask)
+
+    with scripted(script) as model:
+        with pytest.raises(ZeroDivisionError):
+            model(drawings(3))
+        assert isinstance(model(drawings(1))[0], Reward)
+
+
 def test_an_aggregate_out_of_range_is_the_callers_error_and_harms_nobody_else():
     with scripted(critique_by_size, aggregate=lambda values: 2.0) as model:
         with pytest.raises(ConfigError, match=r"gave 2\.0"):
