@@ -110,6 +110,11 @@ class RewardModel:
         future = asyncio.run_coroutine_threadsafe(work, self._home.loop)
         return (await asyncio.wrap_future(future))[0]
 
+    async def open(self) -> str:
+        """Opens the critic, if it is not open yet, and returns its id; on any loop."""
+        future = asyncio.run_coroutine_threadsafe(self._opened(), self._home.loop)
+        return (await asyncio.wrap_future(future)).model_id
+
     @property
     def metrics(self) -> dict[str, float]:
         """Counts and means so far, by flat name; `asks/...` are the engine's."""
