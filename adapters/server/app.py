@@ -84,7 +84,9 @@ class Service:
     async def edit_r1(self, request: Request) -> Response:
         """`/mode/logits_non_cot`: Edit-R1's pickles, where the server was told to read them."""
         if not self.pickles:
-            raise Refusal(403, "pickles are read only by `parrot serve --edit-r1-pickle`")
+            raise Refusal(
+                403, "start the server with --edit-r1-pickle to have these read", unread=True
+            )
         async with self._body(request) as data:
             drawings = await asyncio.to_thread(scalars.read_edit_r1, data, self.picture)
             outcomes = await self._scored(drawings)
@@ -155,28 +157,52 @@ class Service:
     @asynccontextmanager
     async def _body(self, request: Request) -> AsyncIterator[bytes]:
         """The whole body, its bytes counted as held for as long as they are worked on."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self.limits.body:
-            raise Refusal(413, f"the body is larger than {self.limits.body} bytes")
-        held, parts = 0, []
+        held = _Held(self.admission, self.limits.body)
         try:
             try:
-                async with asyncio.timeout(self.limits.read_seconds):
-                    async for part in request.stream():
-                        if held + len(part) > self.limits.body:
-                            raise Refusal(413, f"the body is larger than {self.limits.body} bytes")
-                        self.admission.take(len(part))
-                        held += len(part)
-                        parts.append(part)
-            except TimeoutError:
-                raise Refusal(408, "the body did not come in time") from None
-            except ClientDisconnect:
-                raise bad("the body was cut short") from None
-            data = b"".join(parts)
-            parts.clear()
+                data = await held.read(request, self.limits.read_seconds)
+            except Refusal as refusal:
+                refusal.unread = True
+                raise
             yield data
         finally:
-            self.admission.release(held)
+            held.release()
+
+
+@define(slots=True, eq=False)
+class _Held:
+    """One body on its way in."""
+
+    admission: Admission
+    most: int
+    count: int = 0
+
+    async def read(self, request: Request, seconds: float) -> bytes:
+        """All of it. Raises Refusal: 413 too large, 429 no room, 408 too slow, 400 cut short."""
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self.most:
+            raise self._too_large()
+        parts: list[bytes] = []
+        try:
+            async with asyncio.timeout(seconds):
+                async for part in request.stream():
+                    if self.count + len(part) > self.most:
+                        raise self._too_large()
+                    self.admission.take(len(part))
+                    self.count += len(part)
+                    parts.append(part)
+        except TimeoutError:
+            raise Refusal(408, "the body did not come in time") from None
+        except ClientDisconnect:
+            raise bad("the body was cut short") from None
+        return b"".join(parts)
+
+    def release(self) -> None:
+        """Gives the room back."""
+        self.admission.release(self.count)
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, f"the body is larger than {self.most} bytes")
 
 
 def create_app(
@@ -244,11 +270,13 @@ def _check(token: str | None, request: Request) -> None:
         return
     given = request.headers.get("authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-        raise Refusal(401, "a bearer token is needed")
+        raise Refusal(401, "a bearer token is needed", unread=True)
 
 
 def _told(path: str, refusal: Refusal) -> Response:
     headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    if refusal.unread:
+        headers["Connection"] = "close"
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     error: Any = refusal.message

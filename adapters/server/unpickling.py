@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from parrot.adapters.server.refusing import Refusal, bad
 
-OPCODES: Final = 1_000_000
+OPCODES: Final = 100_000
 _CONSTANTS: Final = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _ARGUMENTS: Final = frozenset({
     "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE",
