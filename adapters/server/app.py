@@ -102,7 +102,7 @@ class Service:
             read = partial(chat.read_chat, body, self.picture, number=number)
             ask, stream = await asyncio.to_thread(read)
             with self.admission.drawn(1):
-                reply = await self._timed(1, self.model.reply(ask))
+                reply = await self._paced(1, self.model.reply(ask))
         if isinstance(reply, Failed):
             raise chat.refusal_of(reply)
         whole = chat.write_chat(reply, self.name, number=number, created=int(time.time()))
@@ -142,16 +142,15 @@ class Service:
 
     async def _scored(self, drawings: Sequence[Drawing]) -> tuple[Outcome, ...]:
         with self.admission.drawn(len(drawings)):
-            outcomes = await self._timed(len(drawings), self.model.score(drawings))
+            outcomes = await self._paced(len(drawings), self.model.score(drawings))
         for one in outcomes:
             kind = "scored" if isinstance(one, Reward) else one.failure.kind.value
             self.counts.drawings[kind] += 1
         return outcomes
 
-    async def _timed(self, count: int, work: Awaitable[T]) -> T:
-        began = time.monotonic()
+    async def _paced(self, count: int, work: Awaitable[T]) -> T:
         found = await work
-        self.admission.answered(count, time.monotonic() - began)
+        self.admission.answered(count, time.monotonic())
         return found
 
     @asynccontextmanager

@@ -11,7 +11,8 @@ from attrs import define, field, frozen, validators
 from parrot.adapters.server.refusing import Refusal
 
 _positive = validators.gt(0)
-LONGEST_WAIT = 60
+FIRST_WAIT, LONGEST_WAIT = 5, 60  # seconds
+RECENT_SECONDS = 30.0
 
 
 @frozen(slots=True)
@@ -39,7 +40,7 @@ class Admission:
     drawings: int = field(default=0, init=False)
     held: int = field(default=0, init=False)
     refused: int = field(default=0, init=False)
-    _pace: float = field(default=1.0, init=False)  # drawings a second, lately
+    _recent: tuple[float, float, float | None] = field(default=(0.0, 0.0, None), init=False)
 
     @contextmanager
     def drawn(self, count: int) -> Iterator[None]:
@@ -67,11 +68,17 @@ class Admission:
         """Those bytes are gone."""
         self.held -= count
 
-    def answered(self, count: int, seconds: float) -> None:
-        """So many drawings took so long; the pace follows slowly."""
-        self._pace += 0.1 * (count / max(seconds, 1e-3) - self._pace)
+    def answered(self, count: int, at: float) -> None:
+        """So many drawings were answered at that second; the pace of all clients follows slowly."""
+        drawn, seconds, before = self._recent
+        passed = 0.0 if before is None else max(0.0, at - before)
+        kept = math.exp(-passed / RECENT_SECONDS)
+        self._recent = (drawn * kept + count, seconds * kept + passed, at)
 
     @property
     def wait(self) -> int:
         """Seconds after which there should be room: what is queued at the present pace."""
-        return max(1, min(LONGEST_WAIT, math.ceil(self.drawings / max(self._pace, 1e-3))))
+        drawn, seconds, _ = self._recent
+        if not (drawn and seconds):
+            return FIRST_WAIT
+        return max(1, min(LONGEST_WAIT, round(self.drawings * seconds / drawn)))
