@@ -33,6 +33,8 @@ def colours(image: Image) -> tuple[int, int, int]:
 
 def critique_by_colour(ask: Ask) -> Said:
     """A critique, score last, with no text to render; the ask's last image is the one judged."""
+    if not ask.images:
+        return RejectedError("there is no image to judge")
     red, green, blue = colours(ask.images[-1])
     if blue == BLIND:
         return RejectedError("cannot see it")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import parrot
 from parrot.core.testing.colours import critique_by_colour
 from parrot.core.testing.fakes import ScriptedModel, plain_image
 
@@ -156,6 +157,11 @@ def test_hundreds_of_hostile_bodies(served):
     statuses = answers_many(served, range(500))
     refused = sum(count for status, count in statuses.items() if status >= 400)
     assert refused > 400
+
+
+def test_hostile_bodies_for_a_critic_that_looks_closely(serve):
+    with serve(parrot.open_model("miniature:teacher"), pickles=True) as served:
+        answers_many(served, range(20_000, 20_150))
 
 
 @pytest.mark.deep
