@@ -31,6 +31,7 @@ from parrot.core.rewards.values import Drawing, Outcome, Reward
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
+SMALL: Final = 64 * 2**10
 OPEN: Final = frozenset({"/health", "/ready"})
 """Paths that need no token: what probes ask."""
 
@@ -65,19 +66,19 @@ class Service:
     async def native(self, request: Request) -> Response:
         """`/score`: our own form, or UniRL's."""
         async with self._body(request) as data:
-            body = await asyncio.to_thread(json_of, data)
+            body = await _read(data, json_of, data)
             if native.is_unirl(body):
-                asked = await asyncio.to_thread(native.read_unirl, body, self.picture)
+                asked = await _read(data, native.read_unirl, body, self.picture)
                 return JSONResponse(native.write_unirl(await self._scored(asked)))
-            drawings, critiques = await asyncio.to_thread(native.read_native, body, self.picture)
+            drawings, critiques = await _read(data, native.read_native, body, self.picture)
             found = await self._scored(drawings)
             return JSONResponse(native.write_native(found, self.name, critiques=critiques))
 
     async def compute(self, request: Request) -> Response:
         """`/compute`: Flow-Factory's form."""
         async with self._body(request) as data:
-            body = await asyncio.to_thread(json_of, data)
-            drawings = await asyncio.to_thread(scalars.read_compute, body, self.picture)
+            body = await _read(data, json_of, data)
+            drawings = await _read(data, scalars.read_compute, body, self.picture)
             outcomes = await self._scored(drawings)
             return JSONResponse(scalars.write_compute(self.stand_ins.numbers(drawings, outcomes)))
 
@@ -88,7 +89,7 @@ class Service:
                 403, "start the server with --edit-r1-pickle to have these read", unread=True
             )
         async with self._body(request) as data:
-            drawings = await asyncio.to_thread(scalars.read_edit_r1, data, self.picture)
+            drawings = await _read(data, scalars.read_edit_r1, data, self.picture)
             outcomes = await self._scored(drawings)
             content = scalars.write_edit_r1(self.stand_ins.numbers(drawings, outcomes))
             return Response(content, media_type="application/octet-stream")
@@ -98,9 +99,9 @@ class Service:
         self.number += 1
         number = self.number
         async with self._body(request) as data:
-            body = await asyncio.to_thread(json_of, data)
+            body = await _read(data, json_of, data)
             read = partial(chat.read_chat, body, self.picture, number=number)
-            ask, stream = await asyncio.to_thread(read)
+            ask, stream = await _read(data, read)
             with self.admission.drawn(1):
                 reply = await self._paced(1, self.model.reply(ask))
         if isinstance(reply, Failed):
@@ -166,6 +167,13 @@ class Service:
             yield data
         finally:
             held.release()
+
+
+async def _read(data: bytes, reader: Callable[..., T], *given: Any) -> T:
+    # A small body is read sooner than a thread is woken; a large one would hold up all others.
+    if len(data) <= SMALL:
+        return reader(*given)
+    return await asyncio.to_thread(reader, *given)
 
 
 @define(slots=True, eq=False)

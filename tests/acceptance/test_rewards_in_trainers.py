@@ -188,7 +188,7 @@ def test_what_nan_does_in_flow_factory(flow_factory):
     alone = advantages_there({"r": values}, groups, "sum", global_std=False, size=4)
     assert np.isnan(alone[:4]).all()  # the whole group is lost
     assert np.isfinite(alone[4:]).all()
-    assert np.isnan(advantages_there({"r": values}, groups, "sum", size=4)[:4]).all()
+    assert np.isnan(advantages_there({"r": values}, groups, "sum", size=4)).all()  # global_std
     assert np.isnan(advantages_there({"r": values}, groups, "gdpo", size=4)).all()  # the batch is
 
 
@@ -200,7 +200,7 @@ def test_what_nan_does_in_flow_grpo():
     assert np.isfinite(found[4:]).all()
     assert np.isnan(tracking.PerPromptStatTracker(True).update(groups, values)).all()  # global_std
     with pytest.raises((TypeError, RuntimeError)):
-        torch.as_tensor([0.2, None])  # how the trainers gather rewards
+        torch.as_tensor([0.2, None])  # how flow_grpo and Flow-Factory gather rewards
 
 
 def test_what_nan_does_in_ms_swift_and_verl():
@@ -218,6 +218,11 @@ def test_what_nan_does_in_ms_swift_and_verl():
     found = verl(column.clone(), torch.ones_like(column), np.array(groups))[0][:, 0]
     assert torch.isnan(found[:4]).all()
     assert torch.isfinite(found[4:]).all()
+    with pytest.raises(TypeError):
+        torch.zeros(2)[0] = None  # how its reward manager writes a reward
+    two = torch.tensor(np.stack([values, np.linspace(0, 1, 8)], axis=1))
+    mixed, _ = swift(two, torch.ones(2, dtype=torch.float64), 4, scale_rewards="gdpo")
+    assert torch.isfinite(mixed).all()
 
 
 # Flow-Factory's own loader and processor over our classes.

@@ -140,3 +140,25 @@ def test_a_function_a_dimension_is_gdpo_as_we_have_it(tmp_path):
     whole = Deviation(Over.ALL, 1, 0.0, 1e-4)
     ours = gdpo(outcomes(rewards), [0] * 4 + [1] * 4, divisor=TRL, whole=whole)
     assert [a or 0.0 for a in ours] == pytest.approx(advantages, abs=1e-4)
+
+
+def test_what_none_does_among_several_functions(tmp_path):
+    """In the sum it counts as 0; normalised first, as its group's mean."""
+
+    def one(*, completions, **_):
+        return [0.1 * n for n in range(len(completions))]
+
+    def other(*, completions, **_):
+        return [None if n == 1 else 0.5 + 0.05 * n for n in range(len(completions))]
+
+    def zero(*, completions, **_):
+        return [value or 0.0 for value in other(completions=completions)]
+
+    _, found = step(tmp_path / "a", [one, other])
+    _, as_zero = step(tmp_path / "b", [one, zero])
+    assert found == pytest.approx(as_zero, abs=1e-6)
+    apart = {"multi_objective_aggregation": "normalize_then_sum"}
+    _, found = step(tmp_path / "c", [one, other], **apart)
+    _, as_zero = step(tmp_path / "d", [one, zero], **apart)
+    assert found[1] > as_zero[1] + 0.1
+    assert all(value == value for value in found)

@@ -80,28 +80,37 @@ import bench_server as b, parrot
 batch = list(b.drawings({n}))
 with parrot.RewardModel("miniature:teacher") as model:
     model(batch[:2])
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     model(batch[2:])
-    print((len(batch) - 2) / (time.monotonic() - began))
+    count = len(batch) - 2
+    print(count / (time.monotonic() - began), (time.process_time() - used) / count)
 """
 
 
+def spent(pid):
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def direct(count):
+    """Drawings a second of the clock, and seconds of processor time a drawing."""
     code = DIRECT.format(here=str(Path(__file__).parent), n=count)
-    return float(
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rate, seconds = map(float, done.stdout.split())
+    return rate, seconds
 
 
 def main():
     made = [body(one) for one in drawings(int(60 * SECONDS))]
-    alone = direct(int(6 * SECONDS))
+    alone, once = direct(int(30 * SECONDS))
     with subprocess.Popen(SERVER, stdout=subprocess.PIPE, text=True) as server:
         url = server.stdout.readline().strip()
         asyncio.run(load(url, made[:4], 1, 10.0))
+        used = spent(server.pid)
         usual, rate = asyncio.run(load(url, made[4:], CLIENTS, SECONDS))
+        each = (spent(server.pid) - used) / usual[200]
         before = resident(server.pid)
         flood, crowded = asyncio.run(load(url, made[::-1], 10 * QUEUE, SECONDS))
         after = resident(server.pid)
@@ -110,6 +119,7 @@ def main():
     print(
         f"directly {alone:.1f}/s; {CLIENTS} clients {rate:.1f}/s, ratio {rate / alone:.2f}: {dict(usual)}"
     )
+    print(f"processor time a drawing: directly {1e3 * once:.1f} ms, served {1e3 * each:.1f} ms")
     print(f"{10 * QUEUE} clients, a queue of {QUEUE}: {crowded:.1f}/s, {dict(flood)}")
     print(
         f"memory {before:.0f} MiB before, {after:.0f} MiB after; then {recovered:.1f}/s, {dict(again)}"
