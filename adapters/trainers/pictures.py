@@ -62,12 +62,15 @@ def sources_of(given: Any, *, encoding: Encoding = "png") -> tuple[Image, ...] |
     """The source images of one request: None, one image, or several. Failed where one is none."""
     if given is None:
         return ()
-    one = isinstance(given, Image | bytes | bytearray | str | Path) or hasattr(given, "save")
-    if one or (hasattr(given, "shape") and len(given.shape) == 3):
-        given = (given,)
-    found = images_of(given, encoding=encoding)
+    found = images_of((given,) if _is_one(given) else given, encoding=encoding)
     failed = [image for image in found if isinstance(image, Failed)]
     return failed[0] if failed else tuple(i for i in found if isinstance(i, Image))
+
+
+def _is_one(given: Any) -> bool:
+    if isinstance(given, Image | bytes | bytearray | str | Path):
+        return True
+    return hasattr(given, "save") or len(getattr(given, "shape", ())) == 3
 
 
 def _or_failed(one: Any, encoding: Encoding) -> Image | Failed:
