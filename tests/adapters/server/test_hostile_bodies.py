@@ -243,7 +243,9 @@ def test_broken_connections_are_closed_cleanly(served, request_):
 
 def test_a_body_that_says_it_is_too_large_is_not_read(served):
     head = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\n\r\n"
-    assert b" 413 " in raw(served, head, half_close=False).split(b"\r\n")[0]
+    got = raw(served, head, half_close=False)
+    assert b" 413 " in got.split(b"\r\n")[0]
+    assert b"\r\nconnection: close\r\n" in got.lower()
 
 
 def test_a_body_that_does_not_say_so_is_cut_off(serve):
@@ -278,3 +280,14 @@ def test_pixels_are_limited_before_any_is_decoded(served):
     answer = httpx.post(f"{served.url}/score", json={"items": [{"prompt": "a", "image": image}]})
     assert answer.status_code in {400, 413}
     assert "pixels" in answer.json()["error"]
+
+
+def test_the_limit_on_pixels_is_the_servers(serve):
+    from parrot.adapters.server import Limits
+
+    with serve(ScriptedModel(critique_by_colour), limits=Limits(pixels=63)) as served:
+        for body in (GOOD_BODIES["/score"], GOOD_BODIES["/compute"]):
+            path = "/score" if "items" in body else "/compute"
+            answer = httpx.post(served.url + path, json=body)
+            assert answer.status_code == 413
+            assert "8 x 8 pixels" in answer.json()["error"]

@@ -131,8 +131,11 @@ def group(*totals):
 def test_groups_that_are_level_or_good_already_fall_at_the_papers_thresholds():
     keeps = GroupFilter()
     assert keeps(group(0.2, 0.8)) == Keep()
-    assert keeps(group(0.5, 0.5))  # a Drop is a value
-    assert keeps(group(0.5, 0.6)).reason == "level"  # a deviation of exactly 0.05
+    assert keeps(group(0.5, 0.59)).reason == "level"
+    assert GroupFilter(0.25)(group(0.25, 0.75)).reason == "level"  # a deviation of exactly 0.25
+    assert (
+        GroupFilter(0.2, 0.75)(group(0.5, 1.0)).reason == "already-good"
+    )  # a mean of exactly 0.75
     assert keeps(group(0.5, 0.602)) == Keep()
     assert keeps(group(0.82, 1.0)).reason == "already-good"
     assert keeps([*group(0.2, 0.8), GONE]) == Keep()
