@@ -41,7 +41,7 @@ class RewardModel:
     anew in each process, so the model survives fork and spawn; an open model that was used does
     not. rubric, aggregate and the rest: see `Rewarding`. max_concurrency: of this process; give
     each rank its share. cached: replies kept in memory, the last used. known: opens a store that
-    is only read, such as one that ranks share.
+    is only read, such as one that ranks share; it is closed with the model.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class RewardModel:
         self._home = BackgroundLoop("parrot-rewards")
         self._engine: Engine | None = None
         self._model: ChatModel | None = None
+        self._behind: Store | None = None
         self._store: BoundedStore | None = None
         self._meter = Meter()
         self._tally = Tally()
@@ -178,7 +179,8 @@ class RewardModel:
     async def _opened(self) -> Engine:
         # On the home loop, and nothing here lets another task in: two callers cannot open two.
         if self._engine is None:
-            self._store = self._store or BoundedStore(self._cached, self._known and self._known())
+            self._behind = self._known() if self._known and not self._behind else self._behind
+            self._store = self._store or BoundedStore(self._cached, self._behind)
             self._engine = await Engine(
                 self._opened_critic(),
                 self._store,
@@ -218,6 +220,10 @@ class RewardModel:
             await engine.__aexit__(None, None, None)
         if model is not None and model is not self._critic:
             await model.aclose()
+        behind, self._behind, self._store = self._behind, None, None
+        close = getattr(behind, "close", None)
+        if close is not None:
+            close()
 
 
 _living: weakref.WeakSet[RewardModel] = weakref.WeakSet()

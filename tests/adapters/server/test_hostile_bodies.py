@@ -6,17 +6,19 @@ import pickle
 import random
 import socket
 import struct
-import time
 import zlib
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parrot
 from parrot.core.testing.colours import critique_by_colour
+from parrot.core.testing.expecting import UNHURRIED
 from parrot.core.testing.fakes import ScriptedModel, plain_image
+
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 
 httpx = pytest.importorskip("httpx", reason="needs httpx")
 pytest.importorskip("fastapi", reason="needs the extra `server`")
@@ -154,19 +156,19 @@ def answers_many(served, seeds):
 
 
 def test_hundreds_of_hostile_bodies(served):
-    statuses = answers_many(served, range(500))
+    statuses = answers_many(served, range(200))
     refused = sum(count for status, count in statuses.items() if status >= 400)
-    assert refused > 400
+    assert refused > 150
 
 
 def test_hostile_bodies_for_a_critic_that_looks_closely(serve):
     with serve(parrot.open_model("miniature:teacher"), pickles=True) as served:
-        answers_many(served, range(20_000, 20_150))
+        answers_many(served, range(20_000, 20_060))
 
 
 @pytest.mark.deep
 def test_ten_thousand_hostile_bodies(served):
-    statuses = answers_many(served, range(500, 10_500))
+    statuses = answers_many(served, range(200, 10_200))
     assert sum(statuses.values()) == 10_000
 
 
@@ -185,11 +187,13 @@ plain = st.recursive(
 )  # fmt: skip
 
 
+@unhurried
 @given(value=plain, protocol=st.sampled_from((3, 4, 5)))
 def test_plain_pickles_read_as_pickle_reads_them(value, protocol):
     assert plain_pickle(pickle.dumps(value, protocol)) == value
 
 
+@unhurried
 @given(data=st.binary(max_size=200))
 def test_whatever_the_bytes_only_a_refusal_comes_out(data):
     for tail in (b"", b"."):
@@ -270,9 +274,7 @@ def test_a_body_that_never_comes_times_out(serve):
     limits = Limits(read_seconds=0.2)
     with serve(ScriptedModel(critique_by_colour), limits=limits) as served:
         head = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
-        began = time.monotonic()
         assert b" 408 " in raw(served, head, half_close=False).split(b"\r\n")[0]
-        assert time.monotonic() - began < 20
 
 
 def test_pixels_are_limited_before_any_is_decoded(served):

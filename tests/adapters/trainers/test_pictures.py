@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -12,6 +12,9 @@ from parrot.adapters.trainers.pictures import image_of, images_of, sources_of
 from parrot.backends.images import image_from_path, pixels
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.errors import ConfigError, ImageError
+from parrot.core.testing.expecting import UNHURRIED
+
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 
 RNG = np.random.default_rng(0)
 NHWC = RNG.integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
@@ -63,6 +66,7 @@ def test_tensors_on_any_type():
     assert np.abs(shown(rounded[0]).astype(int) - NHWC[0]).max() <= 1
 
 
+@unhurried
 @given(st.integers(2, 40), st.integers(2, 40), st.sampled_from((1, 3)))
 def test_whatever_the_size_a_float_image_is_channels_first(height, width, channels):
     array = RNG.integers(0, 256, (height, width, channels), dtype=np.uint8)

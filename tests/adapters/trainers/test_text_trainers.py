@@ -1,7 +1,7 @@
 """TRL, ms-swift and verl: rewards for a policy that writes critiques or requests."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parrot
@@ -14,9 +14,12 @@ from parrot.core.errors import ConfigError, TransientError
 from parrot.core.formats import MARKUP
 from parrot.core.rubric import TEXT_TO_IMAGE
 from parrot.core.testing.colours import BLIND, total_by_colour
+from parrot.core.testing.expecting import UNHURRIED
 from parrot.core.testing.fakes import plain_image
 from parrot.core.testing.texts import texts
 from parrot.core.values import Label, Request
+
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 
 FOX = Request("a red fox")
 NA = parrot.core.critiques.NA
@@ -67,6 +70,7 @@ def test_a_critique_is_worth_its_nearness():
         judge.of_critique(critiqued(4.0, 1.0), FOX, {"style": 4.0})
 
 
+@unhurried
 @given(text=texts(), label=st.sampled_from(Label))
 def test_whatever_is_written_is_worth_something_in_range_and_raises_nothing(text, label):
     assert 0.0 <= CriticReward().of_comparison(text, FOX, label) <= 1.0

@@ -3,7 +3,7 @@
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parrot.core.asks import Failed, FailureKind
@@ -24,6 +24,9 @@ from parrot.core.rewards import (
     optimality,
     ranked,
 )
+from parrot.core.testing.expecting import UNHURRIED
+
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 
 GONE = Unscored(Failed(FailureKind.TIMEOUT, "too late"))
 unit = st.integers(0, 300).map(lambda n: n / 300)
@@ -51,6 +54,7 @@ KINDS = st.one_of(
 )
 
 
+@unhurried
 @given(batch=batches(), advantages=KINDS)
 def test_they_sum_to_zero_over_the_scored_members_of_each_group(batch, advantages):
     outcomes, groups = batch
@@ -60,6 +64,7 @@ def test_they_sum_to_zero_over_the_scored_members_of_each_group(batch, advantage
         assert abs(sum(members)) < 1e-6
 
 
+@unhurried
 @given(batch=batches(), advantages=KINDS)
 def test_the_unscored_get_none_and_say_nothing(batch, advantages):
     outcomes, groups = batch
@@ -70,6 +75,7 @@ def test_the_unscored_get_none_and_say_nothing(batch, advantages):
     assert [a for a in found if a is not None] == pytest.approx(without, abs=1e-9)
 
 
+@unhurried
 @given(batch=batches(), advantages=KINDS)
 def test_a_better_total_or_better_dimensions_never_mean_a_lower_advantage(batch, advantages):
     outcomes, groups = batch
@@ -81,6 +87,7 @@ def test_a_better_total_or_better_dimensions_never_mean_a_lower_advantage(batch,
                 assert not better or a >= b - 1e-9
 
 
+@unhurried
 @given(values=st.lists(unit, min_size=2, max_size=9), ddof=st.sampled_from((0, 1)))
 def test_the_divisor_is_the_deviation_of_statistics(values, ddof):
     expected = statistics.stdev(values) if ddof else statistics.pstdev(values)
@@ -142,6 +149,7 @@ def test_groups_that_are_level_or_good_already_fall_at_the_papers_thresholds():
     assert isinstance(keeps([*group(0.2), GONE]), Undecided)
 
 
+@unhurried
 @given(totals=st.lists(unit, min_size=2, max_size=8), low=unit, more=unit)
 def test_a_stricter_group_filter_never_keeps_more(totals, low, more):
     strict = GroupFilter(low + more, 0.9)(group(*totals))
@@ -156,6 +164,7 @@ def test_verdicts_by_group():
     assert found == {"x": Keep(), "y": Drop("level", "deviation 0.0000")}
 
 
+@unhurried
 @given(batch=batches())
 def test_a_stand_in_is_the_groups_mean_and_moves_it_not(batch):
     outcomes, groups = batch

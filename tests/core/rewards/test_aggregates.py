@@ -1,7 +1,7 @@
 """Aggregates: their laws, what tells one from another, and totals that are refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parrot.core.errors import ConfigError, UnknownNameError
@@ -16,6 +16,9 @@ from parrot.core.rewards import (
 from parrot.core.rewards.aggregates import checked_total
 from parrot.core.rubric import IMAGE_EDIT
 from parrot.core.testing.conformance import check_aggregate
+from parrot.core.testing.expecting import UNHURRIED
+
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 
 EVEN = Weighted(dict(zip(IMAGE_EDIT.keys, (3.0, 0.0, 1.0, 0.25), strict=True)))
 IN_ORDER = Lexicographic(("physical_quality", "text_faithfulness"))
@@ -36,6 +39,7 @@ def test_they_are_not_each_other():
     assert Weighted({"text_faithfulness": 1, "physical_quality": 3})(values) == 0.4375
 
 
+@unhurried
 @given(low=unit, high=unit, rest=st.lists(unit, min_size=2, max_size=2))
 def test_lexicographic_is_decided_by_the_first_step_that_differs(low, high, rest):
     low, high = sorted((low, high))

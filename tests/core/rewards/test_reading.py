@@ -1,7 +1,7 @@
 """Rewards from critiques, samples and comparisons."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parrot.core.asks import Failed, FailureKind
@@ -19,8 +19,11 @@ from parrot.core.rewards import (
     win_rates,
 )
 from parrot.core.rubric import IMAGE_EDIT, TEXT_TO_IMAGE
+from parrot.core.testing.expecting import UNHURRIED
 from parrot.core.testing.strategies import critiques, requests, rubrics
 from parrot.core.values import Label, Request
+
+unhurried = settings(deadline=None, suppress_health_check=UNHURRIED)  # no clock decides
 
 FOX = Request("a red fox")
 GONE = Unscored(Failed(FailureKind.TIMEOUT, "too late"))
@@ -63,6 +66,7 @@ def test_an_aggregate_that_looks_at_nothing_that_applies_gives_no_total():
     assert found.dimensions == {"text_faithfulness": 0.5, "physical_quality": 0.0}
 
 
+@unhurried
 @given(data=st.data(), rubric=rubrics(), request=requests())
 def test_rewards_lie_in_their_range_whatever_a_critique_says(data, rubric, request):
     found = reward_of(data.draw(critiques(rubric)), rubric, request, mean)
@@ -106,6 +110,7 @@ def test_points_follow_from_scores():
 keys = st.lists(st.integers(0, 3), max_size=14)
 
 
+@unhurried
 @given(groups=keys, rivals=st.none() | st.integers(1, 5), both=st.booleans())
 def test_only_siblings_meet_and_each_as_often(groups, rivals, both):
     met = meetings(groups, rivals=rivals, both_orders=both)
@@ -119,6 +124,7 @@ def test_only_siblings_meet_and_each_as_often(groups, rivals, both):
     assert len(set(unordered)) * (2 if both else 1) == len(unordered)
 
 
+@unhurried
 @given(groups=keys, data=st.data())
 def test_win_rates_of_a_group_average_a_half(groups, data):
     met = meetings(groups)

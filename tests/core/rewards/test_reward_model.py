@@ -327,6 +327,33 @@ def test_it_forgets_what_was_used_least_and_never_writes_behind():
     assert len(again.asked) == 2
 
 
+def test_a_store_on_disk_is_shared_by_reading(tmp_path):
+    from parrot.adapters.store import SqliteStore
+    from parrot.core.interfaces import Record
+    from parrot.core.keys import key_of
+
+    path = tmp_path / "store.sqlite"
+    critic = opened()
+    with parrot.RewardModel(critic) as model:
+        first = model(drawings(4))
+        records = tuple(model._store.scan())
+    assert {record.key for record in records} == {key_of(ask, critic.id) for ask in critic.asked}
+    assert all(isinstance(record, Record) for record in records)
+    with SqliteStore(path) as store:
+        store.put(records)
+    readers = [opened(), opened()]
+    models = [
+        parrot.RewardModel(reader, known=lambda: SqliteStore(path, read_only=True))
+        for reader in readers
+    ]
+    for model, reader in zip(models, readers, strict=True):
+        assert model(drawings(5))[:4] == first
+        assert len(reader.asked) == 1
+        model.close()
+    with SqliteStore(path, read_only=True) as store:
+        assert len(tuple(store.scan())) == 4
+
+
 def test_what_is_no_critic_is_refused():
     with pytest.raises(ConfigError, match="a critic is"):
         parrot.RewardModel(3)
