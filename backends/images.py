@@ -206,6 +206,12 @@ def black(image: Image) -> Image:
     return image_from_pixels(Pillow.new("RGB", pixels(image).size))
 
 
+def image_size(image: Image) -> tuple[int, int]:
+    """Width and height as its header says; no pixel is decoded. Raises ImageError."""
+    with _opened(original_bytes(image), _name(image)) as picture:
+        return picture.size
+
+
 def check_decodable(image: Image) -> tuple[int, int]:
     """Width and height, after every pixel was decoded. Raises ImageError."""
     with _opened(original_bytes(image), _name(image)) as picture:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "parse": ("parrot.cli.parse:parse", "One reply in, one JSON object out."),
     "judge": ("parrot.cli.judge:judge", "A model's winners for pairs."),
     "evaluate": ("parrot.cli.evaluate:evaluate", "Agreement with people, by named protocol."),
+    "serve": ("parrot.cli.serve:serve", "A critic behind HTTP, for trainers."),
     "miniature": ("parrot.cli.miniature:app", "The small simulated world."),
     "doctor": ("parrot.cli.doctor:doctor", "What is installed, works, or is missing."),
 }

@@ -30,6 +30,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("torch", "transformers", "tokenizers", "accelerate", "peft", "diffusers", "numpy"),
         "distil, miniature train",
     ),
+    "server": (("fastapi", "uvicorn", "PIL"), "serve"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)

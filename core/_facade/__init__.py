@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from parrot.adapters.datasets.reading import check_pairs as check_pairs
     from parrot.adapters.datasets.reading import read_pairs as read_pairs
     from parrot.adapters.store import SqliteStore as SqliteStore
+    from parrot.backends.images import image_from_bytes as image_from_bytes
+    from parrot.backends.images import image_from_path as image_from_path
+    from parrot.backends.images import image_from_pixels as image_from_pixels
     from parrot.core.asks import Ask as Ask
     from parrot.core.asks import Failed as Failed
     from parrot.core.asks import Reply as Reply
@@ -40,8 +43,13 @@ if TYPE_CHECKING:
     from parrot.core.pipelines.projecting import project as project
     from parrot.core.pipelines.rationalizing import Rationalizing as Rationalizing
     from parrot.core.pipelines.rationalizing import rationalize as rationalize
+    from parrot.core.pipelines.reward_model import RewardModel as RewardModel
     from parrot.core.prompts.judging import Prompt as Prompt
     from parrot.core.registry import open_model as open_model
+    from parrot.core.rewards.groups import GroupFilter as GroupFilter
+    from parrot.core.rewards.values import Drawing as Drawing
+    from parrot.core.rewards.values import Reward as Reward
+    from parrot.core.rewards.values import Unscored as Unscored
     from parrot.core.rubric import IMAGE_EDIT as IMAGE_EDIT
     from parrot.core.rubric import TEXT_TO_IMAGE as TEXT_TO_IMAGE
     from parrot.core.rubric import Dimension as Dimension
@@ -55,6 +63,7 @@ _WHERE = {
     "parrot.adapters.datasets.columns": ("pairs_from",),
     "parrot.adapters.datasets.reading": ("check_pairs", "read_pairs"),
     "parrot.adapters.store": ("SqliteStore",),
+    "parrot.backends.images": ("image_from_bytes", "image_from_path", "image_from_pixels"),
     "parrot.core.asks": ("Ask", "Failed", "Reply", "Sampling"),
     "parrot.core.candidates": ("Candidate", "Drop", "Keep", "Rationale", "Undecided"),
     "parrot.core.critiques": ("Comparison", "Critique"),
@@ -67,8 +76,11 @@ _WHERE = {
     "parrot.core.pipelines.filtering": ("Filtering", "filtered"),
     "parrot.core.pipelines.projecting": ("Projecting", "project"),
     "parrot.core.pipelines.rationalizing": ("Rationalizing", "rationalize"),
+    "parrot.core.pipelines.reward_model": ("RewardModel",),
     "parrot.core.prompts.judging": ("Prompt",),
     "parrot.core.registry": ("open_model",),
+    "parrot.core.rewards.groups": ("GroupFilter",),
+    "parrot.core.rewards.values": ("Drawing", "Reward", "Unscored"),
     "parrot.core.rubric": ("IMAGE_EDIT", "TEXT_TO_IMAGE", "Dimension", "Rubric"),
     "parrot.core.values": ("Image", "Label", "PreferencePair", "Request"),
 }
@@ -84,12 +96,14 @@ __all__ = [
     "Comparison",
     "Critique",
     "Dimension",
+    "Drawing",
     "Drop",
     "Engine",
     "Failed",
     "Filtering",
     "Form",
     "Funnel",
+    "GroupFilter",
     "Image",
     "Keep",
     "Label",
@@ -103,12 +117,18 @@ __all__ = [
     "Rationalizing",
     "Reply",
     "Request",
+    "Reward",
+    "RewardModel",
     "Rubric",
     "Sampling",
     "SqliteStore",
     "Undecided",
+    "Unscored",
     "check_pairs",
     "filtered",
+    "image_from_bytes",
+    "image_from_path",
+    "image_from_pixels",
     "open_model",
     "pairs_from",
     "project",
