@@ -52,7 +52,7 @@ def distil(
     from parrot.core.errors import MissingExtraError
 
     try:
-        from parrot.backends.torch.distil import Recipe
+        from parrot.backends.torch.training import Recipe
         from parrot.backends.torch.distil import distil as trained
     except ImportError as error:
         raise MissingExtraError("parrot distil", "train") from error
