@@ -50,6 +50,4 @@ def _judgement(
     assert not isinstance(a, Failed)
     assert not isinstance(b, Failed)
     winner = Label.A if a > b else Label.B if b > a else Label.TIE
-    return Judgement(
-        pair.id, winner, order=order, score_a=a, score_b=b, model=model, request=key
-    )
+    return Judgement(pair.id, winner, order=order, score_a=a, score_b=b, model=model, request=key)

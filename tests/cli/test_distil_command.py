@@ -78,3 +78,33 @@ def test_held_out_pairs_that_are_learned_from_are_refused(
     )
     assert code == 2
     assert "learned from and held out" in capsys.readouterr().err
+
+
+def test_a_scalar_head_comes_out_of_pairs_and_judges_them(monkeypatch, capsys, tmp_path, base):
+    pairs = write_pairs(tmp_path / "pairs", 6, seed=0).pairs
+    out, judged = tmp_path / "head", tmp_path / "judged.jsonl"
+    code = run(
+        monkeypatch, "train-head", pairs, "--base", base, "--out", out, "--steps", "2",
+        "--batch", "2", "--rate", "0.01", "--device", "cpu", "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 6
+    code = run(
+        monkeypatch, "judge", pairs, "--model", f"head:{out}", "--out", judged, "--both-orders",
+        "--json",
+    )  # fmt: skip
+    assert code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["judgements"] == 12
+    assert told["model"].startswith("head:head@")
+    rows = [json.loads(line) for line in judged.read_text().splitlines()]
+    assert all((r["winner"] == "A") == (r["score_a"] > r["score_b"]) for r in rows)
+    assert any(r["score_a"] != r["score_b"] for r in rows)
+    code = run(monkeypatch, "evaluate", judged, "--protocol", "no-tie-strict", "--json", "-")
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["position_bias"]["consistency"] == 100.0
+    refused = run(
+        monkeypatch, "judge", pairs, "--model", f"head:{out}", "--out", judged, "--samples", "2"
+    )
+    assert refused == 2
+    assert "--samples is 1" in capsys.readouterr().err

@@ -12,8 +12,7 @@ pytest.importorskip("accelerate")
 import torch
 
 from parrot.backends.torch import distil as distilling
-from parrot.backends.torch import training
-from parrot.backends.torch import open_batch_model
+from parrot.backends.torch import open_batch_model, training
 from parrot.backends.torch.distil import distil
 from parrot.backends.torch.lessons import Lessons, collated
 from parrot.backends.torch.loading import load
