@@ -14,9 +14,9 @@ from parrot.core.errors import ConfigError, RecordError
 from parrot.core.studies.results import (
     Result,
     TestPair,
+    read_test_pair,
     result_from_record,
     result_to_record,
-    test_pair_from_record,
 )
 
 PLAN: Final = "plan.json"
@@ -66,7 +66,7 @@ class Folder:
 
     def tests(self) -> list[TestPair]:
         """The truth about the test pairs. Raises ConfigError where there is none yet."""
-        found = [test_pair_from_record(record) for _, record in self._lines(TESTS)]
+        found = [read_test_pair(record) for _, record in self._lines(TESTS)]
         if not found:
             raise ConfigError(f"{self.path} holds no study")
         return found

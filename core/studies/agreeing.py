@@ -105,7 +105,7 @@ class Resampled:
             counts[self._place[pairs[at].request]] += 1
         self._totals = [sum(map(counts.__getitem__, draw)) for draw in self._draws]
         self._seed = seed
-        self._known: dict[str, tuple[float, list[float]]] = {}
+        self._known: dict[tuple[str, ...], tuple[float, list[float]]] = {}
 
     @property
     def pairs(self) -> int:
@@ -119,9 +119,10 @@ class Resampled:
         """
         if not self._counted:
             raise ConfigError("no test pair counts under this measure")
-        if result.cell.id not in self._known:
-            self._known[result.cell.id] = self._drawn(result)
-        return self._known[result.cell.id]
+        key = (result.cell.id, *result.marks.values())
+        if key not in self._known:
+            self._known[key] = self._drawn(result)
+        return self._known[key]
 
     def _drawn(self, result: Result) -> tuple[float, list[float]]:
         given = credits_of(result, self._pairs, self._wanted)

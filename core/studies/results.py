@@ -129,7 +129,7 @@ def result_from_record(record: Mapping[str, Any]) -> Result:
     return result
 
 
-def test_pair_from_record(record: Mapping[str, Any]) -> TestPair:
+def read_test_pair(record: Mapping[str, Any]) -> TestPair:
     """The inverse of `attrs.asdict`. Raises RecordError naming the field."""
     try:
         return TestPair(
