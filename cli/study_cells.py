@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from parrot.adapters.store import SqliteStore
-from parrot.backends.miniature.studied import Labelled, tested
+from parrot.backends.miniature.studied import Labelled, held_out
 from parrot.backends.torch.distil import distil
 from parrot.backends.torch.identity import digest_of
 from parrot.backends.torch.preferring import train_head
@@ -77,7 +77,7 @@ class Runner:
     def begun(cls, folder: Folder, settings: Settings) -> Runner:
         """A runner whose test pairs are drawn and whose plan is written. Raises ConfigError."""
         folder.claim(settings.plan)
-        drawn = list(tested(settings.design.tests))
+        drawn = list(held_out(settings.design.tests))
         folder.write_tests([known for _, known in drawn])
         return cls(folder, settings, [pair for pair, _ in drawn], [known for _, known in drawn])
 

@@ -33,7 +33,7 @@ class Labelled:
             yield evolve(pair, dimension_labels={})
 
 
-def tested(n: int) -> Iterator[tuple[PreferencePair, TestPair]]:
+def held_out(n: int) -> Iterator[tuple[PreferencePair, TestPair]]:
     """So many test pairs, the same for every student, with the truth about them."""
     for pair, truth in stream(n, seed=TEST_SEED, split="test"):
         known = TestPair(
