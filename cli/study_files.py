@@ -57,6 +57,8 @@ class Folder:
         """Appends one line in one write, so that several processes may share the file."""
         text = json.dumps(result_to_record(result), separators=(",", ":")) + "\n"
         path = self.path / RESULTS
+        # A kill may have torn the last line; ours must not become its end.
+        text = ("" if _ends_whole(path) else "\n") + text
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             os.write(file, text.encode())
@@ -87,3 +89,7 @@ class Folder:
                 yield number, json.loads(line)
             except ValueError:
                 continue  # torn by a kill: its cell runs again
+
+
+def _ends_whole(path: Path) -> bool:
+    return not path.exists() or path.read_bytes()[-1:] in {b"", b"\n"}
