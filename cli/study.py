@@ -115,7 +115,7 @@ def _design(
         numbers = tuple(int(one) for one in sizes.split(",")) if sizes else None
     except ValueError:
         raise ConfigError(f"sizes are numbers with commas between them, not {sizes!r}") from None
-    said = {
+    said: dict[str, Any] = {
         "sizes": numbers,
         "seeds": seeds,
         "arms": arms and _members(Arm, "arm", arms),
