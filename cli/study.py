@@ -55,6 +55,7 @@ def parrot(
     head_rate: Annotated[float, typer.Option(min=0, help="Learning rate of heads.")] = 5e-4,
     teacher: Annotated[str, typer.Option(help="Who writes rationales.")] = "miniature:teacher",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
+    bf16: Annotated[bool, typer.Option("--bf16", help="Train in bfloat16.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="Threads that torch may use.")] = 1,
     part: Annotated[
         str, typer.Option(help="Which cells: 1/2 and 2/2 share them between two processes.")
@@ -86,9 +87,7 @@ def parrot(
 
     torch.set_num_threads(threads)
     design = _design(budget, sizes, seeds, arms, equal, tests, least, most)
-    settings = Settings(
-        folder_of(base), design, teacher, rate, head_rate, device, part=part, keep=keep
-    )
+    settings = Settings(folder_of(base), design, teacher, rate, head_rate, device, bf16, part, keep)
     failed = _run(Folder(out), settings)
     _report(out, as_json=as_json)
     if failed:

@@ -36,7 +36,7 @@ PROMPT: Final = Prompt()
 
 @frozen(slots=True)
 class Settings:
-    """How every cell is made. rate: of students; head_rate: of scalar heads."""
+    """How every cell is made. rate: of students; head_rate: of scalar heads; bf16: both train in it."""
 
     base: Path
     design: Design
@@ -44,6 +44,7 @@ class Settings:
     rate: float = 5e-4
     head_rate: float = 5e-4
     device: str = "auto"
+    bf16: bool = False
     part: str = "1/1"
     keep: bool = False
 
@@ -58,6 +59,7 @@ class Settings:
             "teacher": self.teacher,
             "rate": self.rate,
             "head_rate": self.head_rate,
+            "bf16": self.bf16,
             "prompt": PROMPT.id,
             "seed_varies": "training pairs, the teacher's draws, the order of learning",
             **design,
@@ -128,7 +130,7 @@ class Runner:
             rate=self.settings.head_rate if head else self.settings.rate,
             seed=cell.seed,
             device=self.settings.device,
-            bf16=False,
+            bf16=self.settings.bf16,
         )
 
     def _taught(self, cell: Cell) -> Taught:

@@ -92,7 +92,7 @@ class Design:
     tests: int = field(default=2000, validator=validators.ge(1))
     batch: int = 16
     least: int = 60
-    most: int = 400
+    most: int = 320
     passes: float = 3.0
 
     def __attrs_post_init__(self) -> None:

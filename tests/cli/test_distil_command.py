@@ -10,8 +10,6 @@ pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
 from parrot.backends.miniature.files import write_pairs
-from parrot.backends.miniature.training.student.net import student_of
-from parrot.backends.miniature.training.student.tokens import vocabulary, write_files
 from parrot.backends.torch import open_batch_model
 from parrot.cli import main
 
@@ -29,15 +27,6 @@ def run(monkeypatch, *args):
     except SystemExit as ended:
         return ended.code or 0
     return 0
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    words = vocabulary()
-    write_files(folder, words)
-    student_of(len(words), seed=0).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

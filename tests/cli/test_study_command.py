@@ -9,8 +9,6 @@ pytest.importorskip("torch", reason="students are trained with torch")
 pytest.importorskip("transformers", reason="students are trained with transformers")
 pytest.importorskip("accelerate", reason="transformers' Trainer needs it")
 
-from parrot.backends.miniature.training.student.net import student_of
-from parrot.backends.miniature.training.student.tokens import vocabulary, write_files
 from parrot.cli import main, students
 
 pytestmark = [
@@ -27,15 +25,6 @@ def run(monkeypatch, *args):
     except SystemExit as ended:
         return ended.code or 0
     return 0
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    words = vocabulary()
-    write_files(folder, words)
-    student_of(len(words), seed=0).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)
