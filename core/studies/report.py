@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -120,6 +121,21 @@ def _same_seeds(
     )
 
 
+def size_for(rows: Sequence[Row], share: float, *, measure: str = "decisive") -> float | None:
+    """The size at which a curve first reaches a share, along the line between two sizes on a
+    logarithmic scale; its smallest size if that has it already; None where no size has it.
+    """
+    curve = [(row.size, row.shares[measure].value) for row in sorted(rows, key=lambda r: r.size)]
+    for at, (size, value) in enumerate(curve):
+        if value >= share:
+            if at == 0:
+                return float(size)
+            smaller, below = curve[at - 1]
+            part = (share - below) / (value - below)
+            return math.exp(math.log(smaller) + part * (math.log(size) - math.log(smaller)))
+    return None
+
+
 def report_to_dict(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     return {
@@ -143,6 +159,7 @@ def table_of(report: Report) -> str:
         if rows:
             lines += [f"## At equal {equal}", "", *_shares(rows), ""]
             lines += [*_contrasts([gap for gap in report.gaps if gap.equal is equal]), ""]
+            lines += [*_efficiency(rows), ""]
     return "\n".join(lines)
 
 
@@ -183,6 +200,19 @@ def _contrasts(gaps: Sequence[Gap]) -> Iterator[str]:
     for gap in gaps:
         shares = " | ".join(_points(gap.shares[name]) for name in names)
         yield f"| {gap.size} | {gap.contrast} | {shares} |"
+
+
+def _efficiency(rows: Sequence[Row]) -> Iterator[str]:
+    """What the scalar head needs to be as good as a critique student of each size."""
+    heads = [row for row in rows if row.arm is Arm.HEAD and "decisive" in row.shares]
+    if not heads:
+        return
+    most = max(row.size for row in heads)
+    for row in (one for one in rows if one.arm is PRIMARY.better and "decisive" in one.shares):
+        share = row.shares["decisive"].value
+        size = size_for(heads, share)
+        said = f"more than {most}" if size is None else f"about {size:.0f}"
+        yield f"- {100 * share:.1f} % decisive, which {row.arm} has at {row.size}: the head at {said}."
 
 
 def _percent(found: Estimate) -> str:

@@ -12,7 +12,7 @@ from parrot.core.errors import ConfigError
 from parrot.core.studies.agreeing import Resampled, credits_of, decisive, labelled, overall
 from parrot.core.studies.cells import CONTRASTS, Arm, Cell, Equal
 from parrot.core.studies.plot import plot_of
-from parrot.core.studies.report import report_of, report_to_dict, table_of
+from parrot.core.studies.report import report_of, report_to_dict, size_for, table_of
 from parrot.core.studies.results import Result, TestPair
 from parrot.core.values import Label
 
@@ -164,6 +164,23 @@ def test_the_report_opens_with_the_contrast_named_beforehand():
         "head",
     }
     assert {gap["contrast"] for gap in plain["contrasts"]} <= {str(one) for one in CONTRASTS}
+
+
+def test_what_the_head_needs_lies_between_the_sizes_that_enclose_it():
+    pairs = world(300)
+    heads = [student(pairs, share, arm=Arm.HEAD, seed=0, size=size)
+             for size, share in ((100, 0.5), (400, 0.7), (1600, 0.9))]  # fmt: skip
+    report = report_of(heads, pairs, resamples=20)
+    shares = [row.shares["decisive"].value for row in report.rows]
+    assert size_for(report.rows, 0.0) == 100.0
+    assert size_for(report.rows, shares[1]) == pytest.approx(400.0)
+    middle = (shares[0] + shares[1]) / 2
+    assert size_for(report.rows, middle) == pytest.approx(200.0)
+    assert size_for(report.rows, 1.01) is None
+    both = [*heads, student(pairs, 0.99, arm=Arm.ANCHORED_FULL, seed=0, size=100)]
+    assert "which anchored-full has at 100: the head at more than 1600." in table_of(
+        report_of(both, pairs, resamples=20)
+    )
 
 
 def test_a_study_half_done_is_compared_as_far_as_it_is():
