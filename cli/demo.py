@@ -31,7 +31,7 @@ def demo(
     base: Annotated[
         str, typer.Option(help="Folder to distil from, or miniature:base.")
     ] = "miniature:base",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 240,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 200,
     tests: Annotated[int, typer.Option(min=1, help="Held-out pairs to judge.")] = 200,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
     as_json: options.AsJson = False,
