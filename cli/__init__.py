@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "project": ("parrot.cli.project:project", "Comparisons to critiques of single images."),
     "export": ("parrot.cli.export:export", "Training files for a trainer."),
     "distil": ("parrot.cli.distil:distil", "A student from rationales."),
+    "train-head": ("parrot.cli.train_head:train_head", "A scalar reward from pairs alone."),
     "show": ("parrot.cli.show:show", "Look at pairs, critiques and reasons."),
     "import": ("parrot.cli.import_:import_", "A dataset to plain pairs."),
     "split": ("parrot.cli.split:split", "Disjoint parts of a set of pairs."),
@@ -33,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "judge": ("parrot.cli.judge:judge", "A model's winners for pairs."),
     "evaluate": ("parrot.cli.evaluate:evaluate", "Agreement with people, by named protocol."),
     "serve": ("parrot.cli.serve:serve", "A critic behind HTTP, for trainers."),
+    "study": ("parrot.cli.study:app", "Comparisons of students, cell by cell."),
     "miniature": ("parrot.cli.miniature:app", "The small simulated world."),
     "doctor": ("parrot.cli.doctor:doctor", "What is installed, works, or is missing."),
 }

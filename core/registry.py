@@ -21,7 +21,7 @@ from parrot.core.interfaces import ChatModel
 MODELS: dict[str, str] = {
     "openai": "parrot.backends.openai:open_model",
     "replay": "parrot.backends.replay:open_model",
-    "miniature": "parrot.backends.miniature.teacher:open_model",
+    "miniature": "parrot.backends.miniature.opening:open_model",
     "torch": "parrot.backends.torch:open_model",
 }
 EXTRAS: dict[str, str] = {"openai": "openai", "miniature": "miniature", "torch": "torch"}
