@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "project": ("parrot.cli.project:project", "Comparisons to critiques of single images."),
     "export": ("parrot.cli.export:export", "Training files for a trainer."),
     "distil": ("parrot.cli.distil:distil", "A student from rationales."),
+    "refine": ("parrot.cli.refine:refine", "Draw, critique, draw again; keep the best."),
+    "critique": ("parrot.cli.critique:critique", "What a model says of one image."),
     "show": ("parrot.cli.show:show", "Look at pairs, critiques and reasons."),
     "import": ("parrot.cli.import_:import_", "A dataset to plain pairs."),
     "split": ("parrot.cli.split:split", "Disjoint parts of a set of pairs."),
