@@ -257,5 +257,5 @@ def test_what_makes_no_sense_is_refused():
         policy_named("budget")
     with pytest.raises(ConfigError, match="draws nothing"):
         KeepBest(refined=0)
-    with pytest.raises(ConfigError, match="reads 3.0"):
+    with pytest.raises(ConfigError, match="a gate reads"):
         gate_of("text_faithfulness=much")

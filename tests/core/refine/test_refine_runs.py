@@ -30,6 +30,7 @@ from parrot.core.values import Request
 
 FOX = Request("a red fox")
 ONCE = RetryPolicy(attempts=1)
+KEEP_BEST = KeepBest()
 
 
 def shade_of(image):
@@ -54,7 +55,7 @@ def judging(ask):
 
 
 def run(
-    request=FOX, policy=KeepBest(), how=None, generator=None, script=judging, store=None, **more
+    request=FOX, policy=KEEP_BEST, how=None, generator=None, script=judging, store=None, **more
 ):
     async def work():
         engine = Engine(ScriptedModel(script), store, clock=FakeClock(), retry=ONCE)
@@ -71,7 +72,7 @@ def test_a_run_keeps_all_that_it_made():
     drafts = trace.history.drafts
     assert len(drafts) == 4
     assert trace.stop.reason is Why.ROUNDS
-    assert [d.made.request.prompt for d in drafts][0] == "a red fox"
+    assert drafts[0].made.request == FOX
     assert all(d.made.request.prompt.startswith("a red fox, seen from") for d in drafts[1:])
     assert trace.winner.total == max(d.total for d in drafts)
     assert trace.history.spent.tokens == 440
