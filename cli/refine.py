@@ -286,7 +286,8 @@ def _requests(
     place = Path(request)
     if not place.is_file():
         raise ConfigError(f"{place} is no file")
-    return islice(requests_in(place), limit)
+    # All at once, so that a broken line is told of before anything is drawn.
+    return iter(list(islice(requests_in(place), limit)))
 
 
 def _known_gates(keys: Iterable[str], rubric: Rubric | None) -> None:

@@ -132,7 +132,7 @@ async def refine_all(
                 if following is None:
                     break
                 id_, request = following
-                window.append((id_, asyncio.ensure_future(_awaited(begin(id_, request)))))
+                window.append((id_, asyncio.ensure_future(_begun(begin, id_, request))))
             if not window:
                 return
             id_, task = window[0]
@@ -143,8 +143,11 @@ async def refine_all(
         await _cancelled([task for _, task in window])
 
 
-async def _awaited(work: Awaitable[Trace]) -> Trace:
-    return await work
+async def _begun(
+    begin: Callable[[str, Request], Awaitable[Trace]], id_: str, request: Request
+) -> Trace:
+    # Begun inside its task: a task that is cancelled before its first step leaves nothing unawaited.
+    return await begin(id_, request)
 
 
 async def _all(works: Sequence[Awaitable[Draft]]) -> list[Draft]:

@@ -310,3 +310,20 @@ def test_replies_in_the_store_are_not_asked_again():
         raise AssertionError(ask)
 
     assert run(store=store, script=never) == first
+
+
+def test_an_error_of_the_input_cancels_what_is_under_way():
+    def wanted():
+        yield "0", FOX
+        raise ValueError("a broken line")
+
+    async def work():
+        async with Engine(ScriptedModel(judging), clock=FakeClock()) as engine:
+
+            async def begin(id_, request):
+                return await refine(request, ScriptedGenerator(), engine)
+
+            return [found async for found in refine_all(wanted(), begin)]
+
+    with pytest.raises(ValueError, match="a broken line"):
+        asyncio.run(work())
