@@ -13,7 +13,7 @@ import typer
 
 from parrot.adapters.store import SqliteStore
 from parrot.adapters.traces import TraceFolder, requests_in
-from parrot.backends.images import image_from_path
+from parrot.backends.images import all_black, image_from_path
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.session import (
@@ -25,14 +25,14 @@ from parrot.cli.session import (
     rubric_option,
     run_async,
 )
-from parrot.core.asks import Sampling
+from parrot.core.asks import Failed, FailureKind, Sampling
 from parrot.core.engine.budget import Price
 from parrot.core.errors import ConfigError
 from parrot.core.pipelines.rewarding import Rewarding
 from parrot.core.refine import Refining, Trace, gate_of, policy_named, refine_all
 from parrot.core.refine import refine as refined
 from parrot.core.rubric import RUBRICS, Rubric
-from parrot.core.values import Request
+from parrot.core.values import Image, Request
 
 _POLICY = "How drafts are made"
 _EACH = "Bounds of one request"
@@ -193,6 +193,7 @@ def refine(
         seed=seed,
         price=Price(price_in or 0.0, price_out or 0.0),
         drawing_price=drawing_price,
+        look=_looked_at,
     )
     requests = _requests(request, source or (), limit)
     painter = open_generator_spec(generator, tag=tag)
@@ -261,6 +262,12 @@ def refine(
         said = f"{report['without_image']} of {report['requests']} requests have no image"
         typer.echo(f"{said}; {target / 'results.jsonl'} says why", err=True)
         raise typer.Exit(1)
+
+
+def _looked_at(image: Image) -> Failed | None:
+    if all_black(image):
+        return Failed(FailureKind.REFUSED, "the drawing is all black, as safety checkers leave it")
+    return None
 
 
 def _version() -> str:
