@@ -25,9 +25,15 @@ MODELS: dict[str, str] = {
     "torch": "parrot.backends.torch:open_model",
 }
 GENERATORS: dict[str, str] = {
+    "diffusers": "parrot.backends.diffusers:open_generator",
     "miniature": "parrot.backends.miniature.painter:open_generator",
 }
-EXTRAS: dict[str, str] = {"openai": "openai", "miniature": "miniature", "torch": "torch"}
+EXTRAS: dict[str, str] = {
+    "openai": "openai",
+    "miniature": "miniature",
+    "torch": "torch",
+    "diffusers": "diffusers",
+}
 
 
 @frozen(slots=True)
