@@ -15,7 +15,7 @@ from parrot.adapters.store import SqliteStore
 from parrot.adapters.traces import TraceFolder, requests_in
 from parrot.backends.images import all_black, image_from_path
 from parrot.cli import options
-from parrot.cli.choices import chosen_prompt
+from parrot.cli.choices import chosen_prompt, chosen_values
 from parrot.cli.session import (
     Asking,
     counted,
@@ -49,6 +49,13 @@ def refine(
     critic: Annotated[
         str, typer.Option(help="Who critiques (kind:target).", rich_help_panel=options.MODELS)
     ],
+    draw: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KEY=VALUE for the generator, such as num_inference_steps=28; repeatable.",
+            rich_help_panel=options.MODELS,
+        ),
+    ] = None,
     verifier: options.Verifier = None,
     out: Annotated[
         Path | None,
@@ -196,7 +203,7 @@ def refine(
         look=_looked_at,
     )
     requests = _requests(request, source or (), limit)
-    painter = open_generator_spec(generator, tag=tag)
+    painter = open_generator_spec(generator, chosen_values(draw or ()), tag=tag)
     judge = open_spec(critic, connections=concurrency, tag=tag)
     checker = open_spec(verifier, connections=concurrency) if verifier else None
     target = out or Path(tempfile.mkdtemp(prefix="parrot-refine-"))

@@ -139,6 +139,8 @@ def test_what_cannot_be_is_refused(here, tmp_path):
         (("a circle", *WHO, "--gate", "beauty=3"), "unknown dimension 'beauty'"),
         (("a circle", *WHO, "--money-each", "1"), "--drawing-price"),
         (("none.jsonl", *WHO), "is no file"),
+        (("a circle", *WHO, "--draw", "steps=3"), "option of miniature: generators"),
+        (("a circle", *WHO, "--draw", "steps"), "KEY=VALUE"),
         (
             ("a circle", "--generator", "miniature:artist", "--critic", "miniature:teacher"),
             "painter",
