@@ -25,7 +25,7 @@ from parrot.core.errors import ConfigError, RefusedError, RejectedError, Transie
 from parrot.core.values import Image, Request
 
 _OURS: Final = ("model", "prompt", "n", "seed", "image", "stream")
-_FORM: Final = {"headers": {"Content-Type": "multipart/form-data"}}
+_FORM: Final[Any] = {"headers": {"Content-Type": "multipart/form-data"}}
 
 
 @define(slots=True, eq=False)
@@ -60,7 +60,7 @@ class OpenAIGenerator:
                     cast_to=object,
                     body=body,
                     files=files,
-                    options=_FORM,  # type: ignore[arg-type]
+                    options=_FORM,
                 )
             data = _drawn(answer)
         return image_from_bytes(data)
@@ -70,7 +70,7 @@ class OpenAIGenerator:
         await self.connection.aclose()
 
 
-def _files(images: tuple[Image, ...]) -> list[tuple[str, tuple[str, bytes, str]]]:
+def _files(images: tuple[Image, ...]) -> list[tuple[str, Any]]:
     name = "image[]" if len(images) > 1 else "image"
     prepared = [prepare(image) for image in images]
     return [
