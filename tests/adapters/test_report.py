@@ -102,7 +102,7 @@ def test_marks_hide_nothing_and_add_nothing(before, after):
 
 def test_what_changed_is_marked():
     assert marked("a red fox", "a big red fox") == "a<ins> big</ins> red fox"
-    assert marked("a red fox", "a fox") == "a<del> red</del> fox"
+    assert marked("a red fox", "a fox") == "a <del>red </del>fox"
 
 
 def test_another_folder_is_refused(tmp_path):
