@@ -212,6 +212,11 @@ def image_size(image: Image) -> tuple[int, int]:
         return picture.size
 
 
+def all_black(image: Image) -> bool:
+    """Whether every pixel is black, as of a picture that a safety checker blanked. Raises ImageError."""
+    return all(high == 0 for _, high in pixels(image).getextrema())  # type: ignore[misc]
+
+
 def check_decodable(image: Image) -> tuple[int, int]:
     """Width and height, after every pixel was decoded. Raises ImageError."""
     with _opened(original_bytes(image), _name(image)) as picture:

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     from parrot.core.pipelines.rationalizing import rationalize as rationalize
     from parrot.core.pipelines.reward_model import RewardModel as RewardModel
     from parrot.core.prompts.judging import Prompt as Prompt
+    from parrot.core.refine.policies import Bounded as Bounded
+    from parrot.core.refine.policies import KeepBest as KeepBest
+    from parrot.core.refine.policies import Paper as Paper
+    from parrot.core.refine.policies import best_of as best_of
+    from parrot.core.refine.runner import Refining as Refining
+    from parrot.core.refine.runner import refine as refine
+    from parrot.core.registry import open_generator as open_generator
     from parrot.core.registry import open_model as open_model
     from parrot.core.rewards.groups import GroupFilter as GroupFilter
     from parrot.core.rewards.values import Drawing as Drawing
@@ -78,7 +85,9 @@ _WHERE = {
     "parrot.core.pipelines.rationalizing": ("Rationalizing", "rationalize"),
     "parrot.core.pipelines.reward_model": ("RewardModel",),
     "parrot.core.prompts.judging": ("Prompt",),
-    "parrot.core.registry": ("open_model",),
+    "parrot.core.refine.policies": ("Bounded", "KeepBest", "Paper", "best_of"),
+    "parrot.core.refine.runner": ("Refining", "refine"),
+    "parrot.core.registry": ("open_generator", "open_model"),
     "parrot.core.rewards.groups": ("GroupFilter",),
     "parrot.core.rewards.values": ("Drawing", "Reward", "Unscored"),
     "parrot.core.rubric": ("IMAGE_EDIT", "TEXT_TO_IMAGE", "Dimension", "Rubric"),
@@ -91,6 +100,7 @@ __all__ = [
     "MARKUP",
     "TEXT_TO_IMAGE",
     "Ask",
+    "Bounded",
     "Candidate",
     "ChatModel",
     "Comparison",
@@ -106,8 +116,10 @@ __all__ = [
     "GroupFilter",
     "Image",
     "Keep",
+    "KeepBest",
     "Label",
     "MemoryStore",
+    "Paper",
     "ParrotError",
     "PreferencePair",
     "Profile",
@@ -115,6 +127,7 @@ __all__ = [
     "Prompt",
     "Rationale",
     "Rationalizing",
+    "Refining",
     "Reply",
     "Request",
     "Reward",
@@ -124,16 +137,19 @@ __all__ = [
     "SqliteStore",
     "Undecided",
     "Unscored",
+    "best_of",
     "check_pairs",
     "filtered",
     "image_from_bytes",
     "image_from_path",
     "image_from_pixels",
+    "open_generator",
     "open_model",
     "pairs_from",
     "project",
     "rationalize",
     "read_pairs",
+    "refine",
 ]
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 
