@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "project": ("parrot.cli.project:project", "Comparisons to critiques of single images."),
     "export": ("parrot.cli.export:export", "Training files for a trainer."),
     "distil": ("parrot.cli.distil:distil", "A student from rationales."),
+    "export-onnx": ("parrot.cli.export_onnx:export_onnx", "A checkpoint to ONNX graphs."),
     "show": ("parrot.cli.show:show", "Look at pairs, critiques and reasons."),
     "import": ("parrot.cli.import_:import_", "A dataset to plain pairs."),
     "split": ("parrot.cli.split:split", "Disjoint parts of a set of pairs."),

@@ -23,8 +23,14 @@ MODELS: dict[str, str] = {
     "replay": "parrot.backends.replay:open_model",
     "miniature": "parrot.backends.miniature.teacher:open_model",
     "torch": "parrot.backends.torch:open_model",
+    "onnx": "parrot.backends.onnx:open_model",
 }
-EXTRAS: dict[str, str] = {"openai": "openai", "miniature": "miniature", "torch": "torch"}
+EXTRAS: dict[str, str] = {
+    "openai": "openai",
+    "miniature": "miniature",
+    "torch": "torch",
+    "onnx": "onnx",
+}
 
 
 @frozen(slots=True)
