@@ -20,6 +20,8 @@ from parrot.core.local.beginnings import Beginnings
 
 RETIRED: Final = 0.25
 """Share of ended rows in a batch from which on they are taken out of it."""
+CHUNK: Final = 1024
+"""Tokens of a batch's prompts that are computed at once: bounds the memory that they take."""
 Cache = list[Any]
 """Keys and values of every layer, onnxruntime's values: (rows, heads, held, size)."""
 
@@ -109,8 +111,15 @@ class _Batch:
                 self._seen[row][self._ids[row] == loaded.card.image_token] = np.concatenate(spans)
 
     def first(self) -> Array:
-        """Scores of the first token of every row."""
-        return self._step(self._ids, self._places, self._seen, self._features)
+        """Scores of the first token of every row. In chunks: what looks at what is a square."""
+        rows, width = self._ids.shape
+        held, some = self._mask.shape[1] - width, max(1, CHUNK // rows)
+        for start in range(0, width, some):
+            now = slice(start, min(start + some, width))
+            mask = self._mask[:, : held + now.stop]
+            places, seen = self._places[:, :, now], self._seen[:, now]
+            scores = self._step(self._ids[:, now], places, mask, seen, self._features)
+        return scores
 
     def next(self, tokens: Sequence[int]) -> Array:
         """Scores after one more token a row."""
@@ -118,18 +127,18 @@ class _Batch:
         self._mask = np.concatenate([self._mask, np.ones_like(ids)], axis=1)
         places = np.broadcast_to(self._next[None, :, None], (3, len(tokens), 1))
         self._next = self._next + 1
-        return self._step(ids, places, np.zeros_like(ids), nothing(self._loaded))
+        return self._step(ids, places, self._mask, np.zeros_like(ids), nothing(self._loaded))
 
     def keep(self, going: list[int]) -> None:
         """Only these rows from now on."""
         self._mask, self._next = self._mask[going], self._next[going]
         self._cache = [self._graph.value(one.numpy()[going]) for one in self._cache]
 
-    def _step(self, ids: Array, places: Array, seen: Array, features: Array) -> Array:
+    def _step(self, ids: Array, places: Array, mask: Array, seen: Array, features: Array) -> Array:
         fed = {
             "ids": ids,
             "positions": places,
-            "mask": self._mask,
+            "mask": mask,
             "seen": seen,
             "features": features,
             "wanted": np.array([ids.shape[1] - 1]),
