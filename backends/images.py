@@ -199,6 +199,13 @@ def pixels(image: Image) -> Pillow.Image:
         return _flat(_eight_bit(_upright(picture)))
 
 
+def decoded(image: Image, policy: str = "original") -> Pillow.Image:
+    """The prepared image decoded, upright, in its own colours. Raises ImageError."""
+    data, _ = prepare(image, policy)
+    with _opened(data, _name(image)) as picture:
+        return _upright(picture)
+
+
 def black(image: Image) -> Image:
     """A black image of the same size as a model would see it. Raises ImageError."""
     from PIL import Image as Pillow

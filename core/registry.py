@@ -23,6 +23,7 @@ MODELS: dict[str, str] = {
     "replay": "parrot.backends.replay:open_model",
     "miniature": "parrot.backends.miniature.opening:open_model",
     "torch": "parrot.backends.torch:open_model",
+    "onnx": "parrot.backends.onnx:open_model",
 }
 GENERATORS: dict[str, str] = {
     "diffusers": "parrot.backends.diffusers:open_generator",
@@ -33,6 +34,7 @@ EXTRAS: dict[str, str] = {
     "openai": "openai",
     "miniature": "miniature",
     "torch": "torch",
+    "onnx": "onnx",
     "diffusers": "diffusers",
 }
 

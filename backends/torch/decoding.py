@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cache
-from itertools import takewhile
 from typing import Any, Final
 
 import torch
 
 from parrot.backends.torch.preparing import Prepared
 from parrot.backends.torch.writing import Row
+from parrot.core.local.beginnings import Beginnings
 
-LEAST_SHARED: Final = 8
-"""Tokens from which on a shared beginning is worth a cache of its own."""
-KEPT: Final = 4
-"""Shared beginnings whose caches stay for later batches."""
 RETIRED: Final = 0.25
 """Share of ended rows in a batch from which on they are taken out of it."""
 _PIXELS: Final = ("mm_token_type_ids",)
@@ -36,44 +31,21 @@ class Decoder:
     ) -> None:
         self._model, self._device = model, device
         self._share, self._retire = share, retire
-        self._prefixes: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._last: list[int] = []
+        self._beginnings: Beginnings[Any] = Beginnings()
 
     def forget(self) -> None:
         """Frees the caches of shared beginnings."""
-        self._prefixes.clear()
-        self._last = []
+        self._beginnings.forget()
 
     def decode(self, prompts: Sequence[Prepared], rows: Sequence[Row]) -> int:
         """Writes every row to its end; returns how many tokens of each prompt were shared."""
         with torch.inference_mode():
-            shared = self._shared(prompts)
+            shared = self._beginnings.length(prompts) if self._share else 0
             cache = self._cache(prompts[0].ids[:shared], len(prompts))
             batch = _Batch(prompts, shared, self._device)
             scores = batch.first(self._model, cache)
             self._write(batch, list(rows), scores)
         return shared
-
-    def _shared(self, prompts: Sequence[Prepared]) -> int:
-        """How many ids all prompts begin with, images excluded; 0 where it is not worth it."""
-        first = prompts[0]
-        most = min(min(p.shared, p.length - 1) for p in prompts)
-        others = [p.ids for p in prompts[1:]]
-        if not others and self._last:
-            others = [self._last]
-        self._last = first.ids
-        if not (self._share and others):
-            return 0
-        alike = takewhile(
-            lambda i: all(len(o) > i and o[i] == first.ids[i] for o in others), range(most)
-        )
-        count = sum(1 for _ in alike)
-        for held in self._prefixes:
-            if 0.8 * count <= len(held) <= most and all(
-                p.ids[: len(held)] == list(held) for p in prompts
-            ):
-                return len(held)
-        return count if count >= LEAST_SHARED else 0
 
     def _cache(self, ids: list[int], count: int) -> Any:
         """A cache that holds these ids for so many rows."""
@@ -81,22 +53,19 @@ class Decoder:
 
         if not ids:
             return DynamicCache(config=self._model.config)
-        key = tuple(ids)
-        if key not in self._prefixes:
-            out = self._model(
-                input_ids=torch.tensor([ids], device=self._device),
-                attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=self._device),
-                position_ids=_expanded(torch.arange(len(ids))[None], self._model, self._device),
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            self._prefixes[key] = getattr(out, cache_name(self._model))
-        self._prefixes.move_to_end(key)
-        while len(self._prefixes) > KEPT:
-            self._prefixes.popitem(last=False)
-        cache = copy.deepcopy(self._prefixes[key])
+        cache = copy.deepcopy(self._beginnings.of(ids, lambda: self._begun(ids)))
         cache.batch_repeat_interleave(count)
         return cache
+
+    def _begun(self, ids: list[int]) -> Any:
+        out = self._model(
+            input_ids=torch.tensor([ids], device=self._device),
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=self._device),
+            position_ids=_expanded(torch.arange(len(ids))[None], self._model, self._device),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return getattr(out, cache_name(self._model))
 
     def _write(self, batch: _Batch, rows: list[Row], scores: torch.Tensor) -> None:
         while True:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import torch
 from attrs import frozen
 
-from parrot.backends.torch.identity import digest_of
+from parrot.backends.identity import digest_of
 from parrot.core.errors import ConfigError
 
 _DTYPES: Final = ("auto", "float32", "bfloat16", "float16")

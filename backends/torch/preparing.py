@@ -5,21 +5,17 @@ User text stays text: a mark of the chat markup inside it is spelled out, never 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from attrs import field, frozen
 
-from parrot.backends.images import prepare
+from parrot.backends.images import decoded
 from parrot.backends.torch.loading import Loaded
 from parrot.core.asks import Ask
-from parrot.core.errors import ImageError, RejectedError
-from parrot.core.values import Image
-
-_OPEN, _CLOSE = "\ue000", "\ue001"  # private use: no template and no tokenizer knows them
-_APART: Final = "\u200b"
+from parrot.core.errors import RejectedError
+from parrot.core.local.chat import Piece, apart, ids_of, messages_of, pieces_of
 
 
 @frozen(slots=True)
@@ -51,7 +47,7 @@ class Preparer:
 
     def __call__(self, ask: Ask) -> Prepared:
         """The prompt of an ask. Raises ImageError, or RejectedError where it is too long."""
-        pictures = [opened(image, ask.image_policy) for image in ask.images]
+        pictures = [decoded(image, ask.image_policy) for image in ask.images]
         pieces = list(self._markup(ask))
         if self._loaded.processor is None:
             fed = self._by_hand(pieces, pictures)
@@ -65,10 +61,8 @@ class Preparer:
         positions = self._positions(ids, fed)
         return Prepared(ids, positions, self._first_image(ids, kinds), fed)
 
-    def _markup(self, ask: Ask) -> Iterator[tuple[str, bool]]:
-        """The chat markup in pieces, each with whether it is text of the ask."""
-        texts: list[str] = []
-        messages = [self._message(turn.role, turn.blocks, texts) for turn in ask.turns]
+    def _markup(self, ask: Ask) -> Iterator[Piece]:
+        messages, texts = messages_of(ask.turns)
         template = getattr(self._loaded.processor, "chat_template", None)
         said = self._tokenizer.apply_chat_template(
             messages,
@@ -76,27 +70,9 @@ class Preparer:
             add_generation_prompt=True,
             **({"chat_template": template} if isinstance(template, str) else {}),
         )
-        for number, part in enumerate(said.split(_OPEN)):
-            if number == 0:
-                yield part, False
-                continue
-            index, _, rest = part.partition(_CLOSE)
-            yield texts[int(index)], True
-            yield rest, False
+        return pieces_of(said, texts)
 
-    def _message(
-        self, role: str, blocks: Sequence[str | Image], texts: list[str]
-    ) -> dict[str, Any]:
-        content: list[dict[str, str]] = []
-        for block in blocks:
-            if isinstance(block, str):
-                content.append({"type": "text", "text": f"{_OPEN}{len(texts)}{_CLOSE}"})
-                texts.append(block)
-            else:
-                content.append({"type": "image"})
-        return {"role": role, "content": content}
-
-    def _by_hand(self, pieces: list[tuple[str, bool]], pictures: list[Any]) -> dict[str, Any]:
+    def _by_hand(self, pieces: list[Piece], pictures: list[Any]) -> dict[str, Any]:
         """As the Qwen processors do, which cannot be built without torchvision."""
         fed: dict[str, Any] = {}
         counts: list[int] = []
@@ -106,38 +82,22 @@ class Preparer:
             counts = [int(grid.prod()) // area for grid in fed["image_grid_thw"]]
         mark = self._loaded.model.config.image_token_id
         ids: list[int] = []
-        for one in self._encoded(pieces):
+        for one in ids_of(pieces, self._marks, self._ids):
             ids += [mark] * counts.pop(0) if one == mark and counts else [one]
         fed["input_ids"] = torch.tensor([ids])
         if pictures:
             fed["mm_token_type_ids"] = (fed["input_ids"] == mark).int()
         return fed
 
-    def _encoded(self, pieces: list[tuple[str, bool]]) -> list[int]:
-        if not any(own and self._marked(text) for text, own in pieces):
-            return self._ids("".join(text for text, _ in pieces))
-        out: list[int] = []
-        for text, own in pieces:
-            out += self.spelled(text) if own else self._ids(text)
-        return out
-
-    def _marked(self, text: str) -> bool:
-        return any(mark in text for mark in self._marks)
-
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def spelled(self, text: str) -> list[int]:
         """The ids of a text, every mark in it as plain characters."""
-        return self._ids(self._apart(text))
+        return self._ids(apart(text, self._marks))
 
-    def _apart(self, text: str) -> str:
-        for mark in self._marks:
-            text = text.replace(mark, mark[:1] + _APART + mark[1:])
-        return text
-
-    def _processed(self, pieces: list[tuple[str, bool]], pictures: list[Any]) -> dict[str, Any]:
-        text = "".join(self._apart(piece) if own else piece for piece, own in pieces)
+    def _processed(self, pieces: list[Piece], pictures: list[Any]) -> dict[str, Any]:
+        text = "".join(apart(piece, self._marks) if own else piece for piece, own in pieces)
         shown = {"images": pictures} if pictures else {}
         return dict(
             self._loaded.processor(
@@ -174,17 +134,3 @@ def _added(tokenizer: Any) -> tuple[str, ...]:
     """Tokens that are marks of the markup though no special role names them."""
     held = tokenizer.added_tokens_decoder.values()
     return tuple(one.content for one in held if one.special)
-
-
-def opened(image: Image, policy: str) -> Any:
-    """The picture of an image, upright. Raises ImageError."""
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    data, _ = prepare(image, policy)
-    try:
-        picture = Pillow.open(io.BytesIO(data))
-        picture.load()
-        return ImageOps.exif_transpose(picture)
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-        raise ImageError(f"an image cannot be decoded: {error}") from error

@@ -11,11 +11,11 @@ pytest.importorskip("transformers")
 
 import torch
 
-from parrot.backends.images import image_from_bytes
+from parrot.backends.images import decoded, image_from_bytes
 from parrot.backends.torch import open_batch_model, open_model
 from parrot.backends.torch.loading import load
 from parrot.backends.torch.model import TorchModel
-from parrot.backends.torch.preparing import Preparer, opened
+from parrot.backends.torch.preparing import Preparer
 from parrot.backends.torch.writing import Row
 from parrot.core.asks import Ask, Failed, FailureKind, Finish, Sampling, Turn, Until
 from parrot.core.registry import open_model as by_spec
@@ -65,9 +65,7 @@ def reference(checkpoint, ask):
     fed = {}
     if ask.images:
         processor = AutoImageProcessor.from_pretrained(checkpoint)
-        fed = dict(
-            processor(images=[opened(i, "original") for i in ask.images], return_tensors="pt")
-        )
+        fed = dict(processor(images=[decoded(i) for i in ask.images], return_tensors="pt"))
         for grid in fed["image_grid_thw"]:
             text = text.replace("<|image_pad|>", "<|X|>" * (int(grid.prod()) // 4), 1)
         text = text.replace("<|X|>", "<|image_pad|>")

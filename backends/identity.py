@@ -13,7 +13,7 @@ from typing import Final
 
 from parrot.core.errors import ConfigError
 
-_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth")
+_WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".data")
 _TEXTS: Final = (".json", ".jinja", ".txt", ".model", ".py")
 _IDLE: Final = ("readme", "trainer_state", "training_args", "all_results", "train_results")
 """Files of these beginnings say nothing about how the model answers."""

@@ -1,0 +1,32 @@
+"""`parrot export-onnx`: a checkpoint to graphs that run without torch. Arguments, wiring, printing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parrot.core.errors import MissingExtraError
+
+
+def export_onnx(
+    path: Annotated[Path, typer.Argument(help="Folder of a Qwen3-VL checkpoint.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for the graphs; must be new or empty.")],
+    dtype: Annotated[
+        str, typer.Option(help="fp32, or int8 or int4 for the decoder's weights.")
+    ] = "fp32",
+) -> None:
+    """Writes the graphs of a Qwen3-VL; ask it as `onnx:DIR`, without torch and transformers."""
+    try:
+        from parrot.backends.onnx.export import export
+        from parrot.backends.torch.loading import Options, load
+    except ImportError as error:
+        raise MissingExtraError("parrot export-onnx", "onnx-export") from error
+    loaded = load(path, Options(dtype="float32", device="cpu"))
+    folder = export(
+        loaded.model, loaded.tokenizer, loaded.images, out, name=loaded.name, dtype=dtype
+    )
+    size = sum(one.stat().st_size for one in folder.iterdir())
+    typer.echo(f"{size / 1e6:.1f} MB of {dtype} graphs: {folder}")
