@@ -57,7 +57,8 @@ def open_model(target: str) -> ReplayModel:
         with _opened(path, "rt") as lines:
             return _read(lines, str(path))
     except (OSError, EOFError, UnicodeError) as error:
-        raise ConfigError(f"the recording {target!r} cannot be read: {error}") from None
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise ConfigError(f"the recording {target!r} cannot be read: {why}") from None
 
 
 def write_recording(path: str | Path, model: str, records: Iterable[Record]) -> int:
