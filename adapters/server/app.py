@@ -6,7 +6,6 @@ is told so at once. Nothing is ever fetched: images come inline.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,14 +15,15 @@ from typing import Any, Final, TypeVar
 
 from attrs import define, field
 from fastapi import FastAPI
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from parrot.adapters.server import chat, native, scalars
 from parrot.adapters.server.bodies import Pictures, json_of, pictures
 from parrot.adapters.server.limits import Admission, Limits
 from parrot.adapters.server.metrics import Counts, prometheus
-from parrot.adapters.server.refusing import Refusal, bad
+from parrot.adapters.server.receiving import Held, read_with
+from parrot.adapters.server.refusing import Refusal
 from parrot.core.asks import Failed
 from parrot.core.errors import ParrotError, RunStopped
 from parrot.core.pipelines.reward_model import RewardModel
@@ -31,7 +31,6 @@ from parrot.core.rewards.values import Drawing, Outcome, Reward
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
-SMALL: Final = 64 * 2**10
 OPEN: Final = frozenset({"/health", "/ready"})
 """Paths that need no token: what probes ask."""
 
@@ -66,19 +65,19 @@ class Service:
     async def native(self, request: Request) -> Response:
         """`/score`: our own form, or UniRL's."""
         async with self._body(request) as data:
-            body = await _read(data, json_of, data)
+            body = await read_with(data, json_of, data)
             if native.is_unirl(body):
-                asked = await _read(data, native.read_unirl, body, self.picture)
+                asked = await read_with(data, native.read_unirl, body, self.picture)
                 return JSONResponse(native.write_unirl(await self._scored(asked)))
-            drawings, critiques = await _read(data, native.read_native, body, self.picture)
+            drawings, critiques = await read_with(data, native.read_native, body, self.picture)
             found = await self._scored(drawings)
             return JSONResponse(native.write_native(found, self.name, critiques=critiques))
 
     async def compute(self, request: Request) -> Response:
         """`/compute`: Flow-Factory's form."""
         async with self._body(request) as data:
-            body = await _read(data, json_of, data)
-            drawings = await _read(data, scalars.read_compute, body, self.picture)
+            body = await read_with(data, json_of, data)
+            drawings = await read_with(data, scalars.read_compute, body, self.picture)
             outcomes = await self._scored(drawings)
             return JSONResponse(scalars.write_compute(self.stand_ins.numbers(drawings, outcomes)))
 
@@ -89,7 +88,7 @@ class Service:
                 403, "start the server with --edit-r1-pickle to have these read", unread=True
             )
         async with self._body(request) as data:
-            drawings = await _read(data, scalars.read_edit_r1, data, self.picture)
+            drawings = await read_with(data, scalars.read_edit_r1, data, self.picture)
             outcomes = await self._scored(drawings)
             content = scalars.write_edit_r1(self.stand_ins.numbers(drawings, outcomes))
             return Response(content, media_type="application/octet-stream")
@@ -99,9 +98,9 @@ class Service:
         self.number += 1
         number = self.number
         async with self._body(request) as data:
-            body = await _read(data, json_of, data)
+            body = await read_with(data, json_of, data)
             read = partial(chat.read_chat, body, self.picture, number=number)
-            ask, stream = await _read(data, read)
+            ask, stream = await read_with(data, read)
             with self.admission.drawn(1):
                 reply = await self._paced(1, self.model.reply(ask))
         if isinstance(reply, Failed):
@@ -157,7 +156,7 @@ class Service:
     @asynccontextmanager
     async def _body(self, request: Request) -> AsyncIterator[bytes]:
         """The whole body, its bytes counted as held for as long as they are worked on."""
-        held = _Held(self.admission, self.limits.body)
+        held = Held(self.admission, self.limits.body)
         try:
             try:
                 data = await held.read(request, self.limits.read_seconds)
@@ -167,49 +166,6 @@ class Service:
             yield data
         finally:
             held.release()
-
-
-async def _read(data: bytes, reader: Callable[..., T], *given: Any) -> T:
-    # A small body is read sooner than a thread is woken; a large one would hold up all others.
-    if len(data) <= SMALL:
-        return reader(*given)
-    return await asyncio.to_thread(reader, *given)
-
-
-@define(slots=True, eq=False)
-class _Held:
-    """One body on its way in."""
-
-    admission: Admission
-    most: int
-    count: int = 0
-
-    async def read(self, request: Request, seconds: float) -> bytes:
-        """All of it. Raises Refusal: 413 too large, 429 no room, 408 too slow, 400 cut short."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self.most:
-            raise self._too_large()
-        parts: list[bytes] = []
-        try:
-            async with asyncio.timeout(seconds):
-                async for part in request.stream():
-                    if self.count + len(part) > self.most:
-                        raise self._too_large()
-                    self.admission.take(len(part))
-                    self.count += len(part)
-                    parts.append(part)
-        except TimeoutError:
-            raise Refusal(408, "the body did not come in time") from None
-        except ClientDisconnect:
-            raise bad("the body was cut short") from None
-        return b"".join(parts)
-
-    def release(self) -> None:
-        """Gives the room back."""
-        self.admission.release(self.count)
-
-    def _too_large(self) -> Refusal:
-        return Refusal(413, f"the body is larger than {self.most} bytes")
 
 
 def create_app(

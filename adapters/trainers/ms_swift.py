@@ -1,6 +1,6 @@
 """Reward classes for ms-swift's GRPO: put them into its table in a plugin file.
 
-    from swift.plugin import orms
+    from swift.rewards import orms
     from parrot.adapters.trainers.ms_swift import CriticORM
     orms["parrot_critic"] = CriticORM
 

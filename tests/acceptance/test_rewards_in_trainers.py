@@ -7,6 +7,7 @@ verl, Pref-GRPO. TRL is imported if it is installed. What is absent is skipped, 
 import ast
 import importlib.util
 import os
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -52,9 +53,10 @@ def loaded(path, name):
 
 def function_of(path, name, **names):
     """One function of a module, without what the module imports and its decorators."""
-    tree = ast.parse(path.read_text("utf-8"))
-    found = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
-    found.decorator_list = []
+    text = path.read_text("utf-8")
+    start = text.index(f"\ndef {name}(") + 1
+    end = re.search(r"\n(?=[^\s#)])", text[start:])
+    (found,) = ast.parse(text[start : start + end.start() if end else None]).body
     found.returns = None
     for argument in (*found.args.args, *found.args.kwonlyargs):
         argument.annotation = None
