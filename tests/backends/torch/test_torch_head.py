@@ -115,7 +115,12 @@ def test_a_fresh_head_likes_nothing_and_its_loss_is_that_of_a_coin(checkpoint):
 
 
 def test_a_frozen_base_is_left_as_it_was(checkpoint, tmp_path):
-    done = learned(checkpoint, pairs(3), tmp_path / "out", recipe=SMALL, frozen=True)
+    said = []
+    done = learned(
+        checkpoint, pairs(3), tmp_path / "out", recipe=SMALL, frozen=True,
+        held=pairs(5)[3:], say=said.append,
+    )  # fmt: skip
+    assert [line["step"] for line in said if "eval_loss" in line] == [2, 4, 6]
     before, after = weights(checkpoint), weights(done.folder)
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert any(margin != 0.0 for margin in open_head(done.folder, prompt=PROMPT).margins(pairs(3)))
