@@ -51,7 +51,7 @@ def pairs(count, labels=LABELS):
     return [
         PreferencePair(
             id=f"p{n}",
-            request=Request(f"a shape {n}"),
+            request=Request("a shape" + ", large" * n),  # of different lengths
             image_a=plain_image(9 * n, 0, 200),
             image_b=plain_image(0, 250, 9 * n),
             label=labels[n % len(labels)],
@@ -144,7 +144,9 @@ def test_a_killed_training_ends_with_the_same_numbers(checkpoint, tmp_path):
 
     with pytest.raises(_Killed):
         learned(checkpoint, pairs(5), tmp_path / "out", recipe=SMALL, say=kill)
-    again = learned(checkpoint, pairs(5), tmp_path / "out", recipe=SMALL)
+    said = []
+    again = learned(checkpoint, pairs(5), tmp_path / "out", recipe=SMALL, say=said.append)
+    assert min(line["step"] for line in said) == 5  # from the checkpoint, not from the start
     assert not (again.folder / "checkpoints").exists()
     one, other = (
         open_head(done.folder, prompt=PROMPT).margins(pairs(5)) for done in (whole, again)
