@@ -82,7 +82,8 @@ def test_a_head_learns_which_image_is_liked_and_from_a_tie_neither(checkpoint, t
         found = head.margins(some)
         mirrored = head.margins([one.mirrored() for one in some])
         assert mirrored == pytest.approx([-one for one in found], abs=1e-4)
-        assert head.margins(some[1:]) == pytest.approx(found[1:], abs=1e-4)  # alone as in a batch
+        # Alone as in a batch, where the shorter ask is padded.
+        assert head.margins(some[:1]) == pytest.approx(found[:1], abs=1e-4)
         return found
 
     first, second = margins(Label.A)
