@@ -69,6 +69,31 @@ def test_held_out_pairs_that_are_learned_from_are_refused(
     assert "learned from and held out" in capsys.readouterr().err
 
 
+def test_scores_alone_are_learned_where_that_is_asked(monkeypatch, capsys, tmp_path, base, runs):
+    from parrot.backends.torch.distil import Distilled
+
+    given = {}
+
+    def trained(base, examples, out, **how):
+        given[out.name] = [one.answer for one in examples], [one.answer for one in how["held"]]
+        return Distilled(out, len(examples), 1, 0.0)
+
+    monkeypatch.setattr("parrot.backends.torch.distil.distil", trained)
+    what = ("distil", runs[0], "--held", runs[1], "--base", base, "--out")
+    assert run(monkeypatch, *what, tmp_path / "whole") == 0
+    assert run(monkeypatch, *what, tmp_path / "bare", "--scores-only") == 0
+    capsys.readouterr()
+    for whole, bare in zip(given["whole"], given["bare"], strict=True):
+        for told, silent in zip(whole, bare, strict=True):
+            scores = [line for line in told.splitlines() if line.startswith(("## Score", "## Win"))]
+            assert scores
+            assert [
+                line for line in silent.splitlines() if line.startswith(("## Score", "## Win"))
+            ] == scores
+            assert "## Justification: " in told
+            assert "## Justification: " not in silent
+
+
 def test_a_scalar_head_comes_out_of_pairs_and_judges_them(monkeypatch, capsys, tmp_path, base):
     pairs = write_pairs(tmp_path / "pairs", 6, seed=0).pairs
     out, judged = tmp_path / "head", tmp_path / "judged.jsonl"
