@@ -185,7 +185,7 @@ class _Pictures:
     def of(self, ref: str) -> str | None:
         """The picture's data URL; None where it is gone, cannot be read, or finds no room."""
         try:
-            image = image_from_path(self._run / ref, root=self._run)
+            image = image_from_path(ref, root=self._run)
             data, kind = prepare(image, f"max_side={SIDE}")
         except ImageError:
             return None

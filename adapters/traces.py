@@ -137,7 +137,7 @@ class TraceFolder:
     def _open(self, ref: ImageRef) -> Image:
         if not isinstance(ref, str):
             raise RecordError("an image of a trace is a path", field="image")
-        return image_from_path(self.folder / ref, root=self.folder)
+        return image_from_path(ref, root=self.folder)
 
     def _read(self) -> dict[str, dict[int, dict[str, Any]]]:
         place = self.folder / TRACE

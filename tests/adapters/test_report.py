@@ -6,6 +6,7 @@ import json
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -55,8 +56,10 @@ def written(folder, *, requests=2, word=EVIL, image=True):
 
 
 @pytest.mark.parametrize("image", [True, False])
-def test_nothing_foreign_becomes_markup(tmp_path, image):
-    page = refinement_page(written(tmp_path, image=image))
+def test_nothing_foreign_becomes_markup(tmp_path, monkeypatch, image):
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    page = refinement_page(written(Path("run"), image=image))
     tags = Tags(page).tags
     assert "script" not in {tag for tag, _ in tags}
     for tag, attributes in tags:

@@ -90,7 +90,7 @@ def results_of(out):
     return [{k: v for k, v in row.items() if k != "spent"} for row in rows(out / "results.jsonl")]
 
 
-def test_a_killed_run_goes_on_to_the_same_end(requests, done, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_end(requests, done, tmp_path, monkeypatch):
     out, _ = done
     half = tmp_path / "half"
     shutil.copytree(out, half)
@@ -99,8 +99,10 @@ def test_a_killed_run_goes_on_to_the_same_end(requests, done, tmp_path):
     (half / "trace.jsonl").write_bytes(b"".join(lines[:4]) + lines[4][:50])
     first = json.loads(lines[0])
     (half / first["image"]).unlink()  # its image is gone: it is drawn again
-    ended = run("refine", requests, *WHO, "--rounds", "2", "--out", half, "--json")
+    monkeypatch.chdir(tmp_path)  # a relative folder is the same folder
+    ended = run("refine", requests, *WHO, "--rounds", "2", "--out", "half", "--json")
     assert ended.returncode == 0, ended.stderr
+    assert len(rows(half / "trace.jsonl")) == len(lines) + 1
     assert json.loads(ended.stdout)["asks"]["asked"] == 0  # the store has every critique
     assert results_of(half) == results_of(out)
     assert (half / first["image"]).is_file()

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ from parrot.core.values import Request
 
 WISH = Request("a red fox")
 GONE = Failed(FailureKind.TIMEOUT, "late")
-units = st.integers(0, 30).map(lambda n: n / 30)
+units = st.sampled_from((0.0, 0.2, 0.5, 2 / 3, 0.9, 1.0))
 costs = st.builds(
     Spent,
     st.just(1),
@@ -110,7 +111,18 @@ def test_no_run_ends_below_its_first_draft(policy, data):
     if first.total is not None:
         assert trace.winner.total >= first.total
     scored = [d.total for d in trace.history.drafts if d.total is not None]
-    assert trace.winner is None or trace.winner.total == max(scored, default=None)
+    best = max(scored, default=None)
+    assert trace.winner is None or trace.winner.total == best
+    if best is not None:
+        assert trace.winner is next(d for d in trace.history.drafts if d.total == best)
+
+
+def test_a_score_of_nothing_is_better_than_no_score():
+    first = one_draft({"physical_quality": 0.0}).drafts[0]
+    unscored = Draft(1, 0, evolve(first.made, seed=1), plain_image(1, 1, 1), Unscored(GONE))
+    for drafts in ((first, unscored), (evolve(unscored, id=0), evolve(first, id=1))):
+        best = History(WISH, TEXT_TO_IMAGE, 0, drafts).best
+        assert best.total == 0.0
 
 
 @given(policy=improving, data=st.data())
