@@ -148,8 +148,12 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?{mode}"
     db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     db.execute("pragma busy_timeout=5000")
-    db.execute(f"pragma cache_size=-{_CACHE_KIB}")
     return db
+
+
+def _bound_cache(db: sqlite3.Connection) -> None:
+    # SQLite turns the limit into pages of the size that it knows then: after the first read only.
+    db.execute(f"pragma cache_size=-{_CACHE_KIB}")
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -158,6 +162,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
         schema = _schema(db, path)
         if schema is None:
             raise StoreError(f"{path} is empty, no store")
+        _bound_cache(db)
     except BaseException:
         db.close()
         raise
@@ -172,6 +177,7 @@ def _writable(path: Path) -> sqlite3.Connection:
         db.execute("pragma journal_mode=wal")
         db.execute("pragma synchronous=full")
         _bring_up_to_date(db, schema)
+        _bound_cache(db)
     except BaseException:
         db.close()
         raise

@@ -213,6 +213,17 @@ def black(image: Image) -> Image:
     return image_from_pixels(Pillow.new("RGB", pixels(image).size))
 
 
+def image_size(image: Image) -> tuple[int, int]:
+    """Width and height as its header says; no pixel is decoded. Raises ImageError."""
+    with _opened(original_bytes(image), _name(image)) as picture:
+        return picture.size
+
+
+def all_black(image: Image) -> bool:
+    """Whether every pixel is black, as of a picture that a safety checker blanked. Raises ImageError."""
+    return all(high == 0 for _, high in pixels(image).getextrema())  # type: ignore[misc]
+
+
 def check_decodable(image: Image) -> tuple[int, int]:
     """Width and height, after every pixel was decoded. Raises ImageError."""
     with _opened(original_bytes(image), _name(image)) as picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +54,20 @@ def chosen_prompt(layout: str, reply_format: str, wording: Path | None) -> Promp
     """The prompt of three options. Raises ConfigError naming the one at fault."""
     placed = chosen_member(Layout, "prompt layout", layout)
     return Prompt(placed, format_named(reply_format), _wording(wording))
+
+
+def chosen_values(parts: Iterable[str]) -> dict[str, Any]:
+    """`KEY=VALUE` each; a value that reads as JSON is what it reads as, another is text."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not (equals and key.strip().isidentifier()):
+            raise ConfigError(f"an option of the generator reads KEY=VALUE, not {part!r}")
+        try:
+            found[key.strip()] = json.loads(value)
+        except ValueError:
+            found[key.strip()] = value
+    return found
 
 
 def _wording(path: Path | None) -> Wording:

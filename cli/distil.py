@@ -40,6 +40,9 @@ def distil(
     every: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 200,
     seed: Annotated[int, typer.Option(help="Decides order and adapters.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
+    scores_only: Annotated[
+        bool, typer.Option("--scores-only", help="Learn scores and winners without their reasons.")
+    ] = False,
     reply_format: options.FormatName = "markup",
     layout: options.LayoutName = "prefix-first",
     wording: options.WordingFile = None,
@@ -52,8 +55,8 @@ def distil(
     from parrot.core.errors import MissingExtraError
 
     try:
-        from parrot.backends.torch.distil import Recipe
         from parrot.backends.torch.distil import distil as trained
+        from parrot.backends.torch.training import Recipe
     except ImportError as error:
         raise MissingExtraError("parrot distil", "train") from error
     prompt = chosen_prompt(layout, reply_format, wording)
@@ -73,10 +76,10 @@ def distil(
     kept_out = dict(_candidates(held or []))
     done = trained(
         base,
-        _examples(_candidates(runs), prompt),
+        _examples(_candidates(runs), prompt, bare=scores_only),
         out,
         recipe=recipe,
-        held=_examples(kept_out.items(), prompt),
+        held=_examples(kept_out.items(), prompt, bare=scores_only),
         right=lambda one, text: _right(kept_out[one.id], text, prompt),
         force=force,
         say=_say,
@@ -101,10 +104,12 @@ def _candidates(runs: Sequence[Path]) -> Iterator[tuple[str, Candidate]]:
             yield f"{number}/{name}", candidate
 
 
-def _examples(held: Iterable[tuple[str, Candidate]], prompt: Prompt) -> list[Example]:
-    from parrot.core.pipelines.examples import example_of
+def _examples(
+    held: Iterable[tuple[str, Candidate]], prompt: Prompt, *, bare: bool
+) -> list[Example]:
+    from parrot.core.pipelines.examples import example_of, scores_only
 
-    return [example_of(candidate, prompt, id=name) for name, candidate in held]
+    return [example_of(scores_only(one) if bare else one, prompt, id=name) for name, one in held]
 
 
 def _right(candidate: Candidate, text: str, prompt: Prompt) -> bool | None:

@@ -35,6 +35,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("torch", "transformers", "safetensors", "onnx", "onnx_ir"),
         "export-onnx (int8 and int4: onnx too)",
     ),
+    "server": (("fastapi", "uvicorn", "PIL"), "serve"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }
 CONFLICTS = (("onnxruntime", "onnxruntime-gpu"),)

@@ -17,6 +17,7 @@ from parrot.adapters.store import SqliteStore
 from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
+from parrot.cli.judge_head import HEAD, head_judgements, opened_head
 from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
@@ -27,6 +28,7 @@ from parrot.core.pipelines.judging import judge as judging
 from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.probes import Probe, probed
 from parrot.core.records.judgements import judgement_to_record
+from parrot.core.registry import parse_spec
 from parrot.core.values import Label, PreferencePair, Unloadable
 
 _ANSWERED = (FailureKind.UNREADABLE.value, FailureKind.CUT.value)
@@ -39,7 +41,11 @@ def judge(
     ],
     *,
     model: Annotated[
-        str, typer.Option(help="Who judges (kind:target).", rich_help_panel=options.MODELS)
+        str,
+        typer.Option(
+            help="Who judges (kind:target), or head:DIR for a scalar head.",
+            rich_help_panel=options.MODELS,
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", help="File of judgements; its store lies beside it.")
@@ -111,6 +117,19 @@ def judge(
         samples,
         Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
+    source: Iterable[PreferencePair | Unloadable] = islice(
+        read_pairs(pairs, schema=schema, images_root=images_root), limit
+    )
+    if probe is not None:
+        source = probed(source, chosen_member(Probe, "probe", probe), black=black)
+    mark = {"probe": probe} if probe else {}
+    tally = Tally()
+    if parse_spec(model).kind == HEAD:
+        head = opened_head(model, how)
+        _write_all(head_judgements(head, source, how.orders), out, tally, mark)
+        told = {**tally.to_dict(), **mark, "model": head.id, "asks": None}
+        _tell(told, out, as_json=as_json)
+        return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
     asking = Asking(
         concurrency,
@@ -124,15 +143,8 @@ def judge(
         price_in,
         price_out,
     )
-    source: Iterable[PreferencePair | Unloadable] = islice(
-        read_pairs(pairs, schema=schema, images_root=images_root), limit
-    )
-    if probe is not None:
-        source = probed(source, chosen_member(Probe, "probe", probe), black=black)
-    mark = {"probe": probe} if probe else {}
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = min(checked.pairs, limit or checked.pairs) * len(how.places) * an_ask
-    tally = Tally()
 
     async def work() -> dict[str, Any]:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +158,17 @@ def judge(
 
     asks = run_async(work)
     _tell({**tally.to_dict(), **mark, "model": judge_model.id, "asks": asks}, out, as_json=as_json)
+
+
+def _write_all(
+    found: Iterable[tuple[Judged, ...] | Unloadable], out: Path, tally: Tally, mark: dict[str, str]
+) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with lines(out) as write:
+        for one in found:
+            tally.add(one)
+            for judged in () if isinstance(one, Unloadable) else one:
+                write(judgement_to_record(judged) | mark)
 
 
 class Tally:

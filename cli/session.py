@@ -20,9 +20,9 @@ from parrot.core.engine.engine import Engine
 from parrot.core.engine.events import Event
 from parrot.core.engine.limits import Limits
 from parrot.core.engine.progress import Meter, Progress
-from parrot.core.errors import ConfigError, RunStopped
-from parrot.core.interfaces import ChatModel
-from parrot.core.registry import opener, parse_spec
+from parrot.core.errors import ConfigError, RunStopped, UnknownNameError
+from parrot.core.interfaces import ChatModel, Generator
+from parrot.core.registry import generator_opener, opener, parse_spec
 from parrot.core.rubric import RUBRICS, Rubric, rubric_from_dict
 
 T = TypeVar("T")
@@ -45,8 +45,12 @@ class Asking:
     models: tuple[str, ...] = field(default=())
 
     @property
+    def prices_given(self) -> bool:
+        return self.price_in is not None or self.price_out is not None
+
+    @property
     def prices(self) -> Mapping[str, Price]:
-        if self.price_in is None and self.price_out is None:
+        if not self.prices_given:
             return {}
         price = Price(self.price_in or 0.0, self.price_out or 0.0)
         return dict.fromkeys(self.models, price)
@@ -69,6 +73,23 @@ def open_spec(spec: str, **options: Any) -> ChatModel:
     found = opener(parsed.kind)
     known = inspect.signature(found).parameters
     return found(parsed.target, **{k: v for k, v in options.items() if k in known})
+
+
+def open_generator_spec(spec: str, given: Mapping[str, Any], **options: Any) -> Generator:
+    """The generator of a spec with those of our options that its kind knows, and all that are given.
+
+    Raises UnknownNameError for a given one that it does not know.
+    """
+    parsed = parse_spec(spec)
+    found = generator_opener(parsed.kind)
+    known = inspect.signature(found).parameters
+    free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+    names = [name for name in known if name != "target"]
+    for name in () if free else given:
+        if name not in names:
+            raise UnknownNameError(f"option of {parsed.kind}: generators", name, names)
+    ours = {k: v for k, v in options.items() if k in known}
+    return found(parsed.target, **{**ours, **given})
 
 
 def rubric_option(name: str) -> Rubric | None:

@@ -64,6 +64,61 @@ def vae(
     _say({"event": "written", "out": str(out)})
 
 
+@app.command()
+def generator(
+    *,
+    state: StateFolder,
+    out: Annotated[Path | None, typer.Option(help="Folder for the finished pipeline.")] = None,
+    vae: Annotated[
+        Path | None, typer.Option(help="The autoencoder's folder; the shipped one unless given.")
+    ] = None,
+    seconds: Seconds = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+    seed: Seed = 0,
+    samples: Samples = None,
+    measure_every: MeasureEvery = 1200.0,
+) -> None:
+    """The generator: text encoders first, then a tiny Flux. The same --state goes on."""
+    try:
+        import torch
+
+        from parrot.backends.miniature.training import autoencoder, loop
+        from parrot.backends.miniature.training import generator as flux
+        from parrot.backends.miniature.training.student.lens import SHIPPED
+        from parrot.backends.miniature.training.texts import TextRun, TextSettings
+    except ImportError as error:
+        raise MissingExtraError("parrot miniature train generator", "train") from error
+    torch.set_num_threads(threads)
+
+    where, end = loop.device_of(device), stopped_by_signal()
+    pace = loop.Pace(seconds, measure_every=measure_every, stop=end)
+    began = time.monotonic()
+    words = TextRun(TextSettings(seed=seed), where)
+    _run(words, state / "texts", pace)
+    if words.state.samples < words.goal:
+        return
+    settings = flux.GeneratorSettings(seed=seed)
+    settings = evolve(settings, total=samples) if samples else settings
+    texts = {"t5": words.t5, "clip": words.clip}
+    run = flux.GeneratorRun(settings, autoencoder.read_autoencoder(vae or SHIPPED), where, texts)
+    left = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
+    _run(run, state / "flow", evolve(pace, seconds=left))
+    if out is not None:
+        run.ship(out)
+        _say({"event": "written", "out": str(out)})
+
+
+def _run(run: Any, folder: Path, pace: Any) -> None:
+    from parrot.backends.miniature.training import loop
+    from parrot.backends.miniature.training.state import Saver
+
+    saver = Saver(folder, run.state, now=time.monotonic)
+    _say({"event": "began", "resumed": saver.resume(), "samples": run.state.samples})
+    if run.state.samples < run.goal:
+        loop.train(run, saver, now=time.monotonic, say=_say, pace=pace)
+
+
 def _say(line: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"at": round(time.time())} | dict(line)) + "\n")
     sys.stdout.flush()

@@ -25,6 +25,9 @@ def student(
     threads: Annotated[int, typer.Option(min=1, help="Threads that torch may use.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
     seed: Annotated[int, typer.Option(help="Decides weights and lessons.")] = 0,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the layers; needs a C++ compiler.")
+    ] = False,
     vae: Annotated[
         Path | None,
         typer.Option(help="The autoencoder to look through too; the shipped one unless given."),
@@ -47,6 +50,7 @@ def student(
         threads=threads,
         device=device,
         vae=vae or SHIPPED,
+        compile=compile_,
         stop=stopped_by_signal(),
     )
     train_student(setup, _say)

@@ -19,6 +19,7 @@ ParrotError
 │   ├── RejectedError              this ask is at fault (other 4xx)
 │   ├── RefusedError               a content filter said no
 │   └── AccessError                fatal to the run (401, 403, unknown model)
+├── UnscoredError                  a trainer wants numbers and nothing was ever scored
 └── RunStopped                     a budget, too many failures or a fatal error ended the run
 """
 
@@ -146,6 +147,10 @@ class RefusedError(ModelError):
 
 class AccessError(ModelError):
     """Wrong key, no right, or no such model: nothing in this run can succeed."""
+
+
+class UnscoredError(ParrotError):
+    """A trainer needs numbers, and no drawing was ever scored that could stand in."""
 
 
 class StopReason(StrEnum):

@@ -96,6 +96,28 @@ class Generator(Protocol):
 
 
 @frozen(slots=True)
+class Wanted:
+    """One drawing that a batch generator is to make; as the arguments of `Generator.draw`."""
+
+    request: Request
+    seed: int
+    start: Image | None = None
+
+
+class BatchGenerator(Protocol):
+    """A local generator that makes many drawings at once, on a thread of its own."""
+
+    @property
+    def id(self) -> str: ...
+
+    def draw_batch(self, wanted: Sequence[Wanted], /) -> Sequence[Image | Failed]:
+        """One image a drawing, in order; a failure is that drawing's alone."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@frozen(slots=True)
 class Record:
     """One stored answer. Only replies are kept as answers; a failure is kept to be told of.
 

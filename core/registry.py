@@ -16,20 +16,26 @@ from typing import Any
 from attrs import frozen
 
 from parrot.core.errors import ConfigError, MissingExtraError, UnknownNameError
-from parrot.core.interfaces import ChatModel
+from parrot.core.interfaces import ChatModel, Generator
 
 MODELS: dict[str, str] = {
     "openai": "parrot.backends.openai:open_model",
     "replay": "parrot.backends.replay:open_model",
-    "miniature": "parrot.backends.miniature.teacher:open_model",
+    "miniature": "parrot.backends.miniature.opening:open_model",
     "torch": "parrot.backends.torch:open_model",
     "onnx": "parrot.backends.onnx:open_model",
+}
+GENERATORS: dict[str, str] = {
+    "diffusers": "parrot.backends.diffusers:open_generator",
+    "miniature": "parrot.backends.miniature.painter:open_generator",
+    "openai": "parrot.backends.openai:open_generator",
 }
 EXTRAS: dict[str, str] = {
     "openai": "openai",
     "miniature": "miniature",
     "torch": "torch",
     "onnx": "onnx",
+    "diffusers": "diffusers",
 }
 
 
@@ -68,21 +74,41 @@ def resolve(import_string: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def known_generators() -> Mapping[str, str]:
+    """Every generator kind with its import string; ours win over third parties' of the same name."""
+    return {**_plugged("parrot.generators"), **GENERATORS}
+
+
 def opener(kind: str) -> Callable[..., ChatModel]:
     """What opens models of a kind. Raises UnknownNameError, or MissingExtraError with the cure."""
-    kinds = known_kinds()
+    found: Callable[..., ChatModel] = _found("model", kind, known_kinds())
+    return found
+
+
+def generator_opener(kind: str) -> Callable[..., Generator]:
+    """What opens generators of a kind; raises as `opener` does."""
+    found: Callable[..., Generator] = _found("generator", kind, known_generators())
+    return found
+
+
+def _found(what: str, kind: str, kinds: Mapping[str, str]) -> Any:
     if kind not in kinds:
-        raise UnknownNameError("model kind", kind, kinds)
+        raise UnknownNameError(f"{what} kind", kind, kinds)
     try:
-        found: Callable[..., ChatModel] = resolve(kinds[kind])
+        return resolve(kinds[kind])
     except ImportError as error:
         if isinstance(error, MissingExtraError) or kind not in EXTRAS:
             raise
-        raise MissingExtraError(f"a {kind}: model", EXTRAS[kind]) from error
-    return found
+        raise MissingExtraError(f"a {kind}: {what}", EXTRAS[kind]) from error
 
 
 def open_model(spec: str | Spec, **options: Any) -> ChatModel:
     """The model that a spec names, ready to be asked."""
     parsed = spec if isinstance(spec, Spec) else parse_spec(spec)
     return opener(parsed.kind)(parsed.target, **options)
+
+
+def open_generator(spec: str | Spec, **options: Any) -> Generator:
+    """The generator that a spec names, ready to draw."""
+    parsed = spec if isinstance(spec, Spec) else parse_spec(spec)
+    return generator_opener(parsed.kind)(parsed.target, **options)

@@ -12,15 +12,17 @@ from parrot.core.errors import MissingExtraError
 from parrot.core.interfaces import Profile
 
 try:
+    from parrot.backends.openai.connection import Limits
     from parrot.backends.openai.endpoint import endpoint
-    from parrot.backends.openai.model import Limits, OpenAIModel
+    from parrot.backends.openai.images import OpenAIGenerator, open_generator
+    from parrot.backends.openai.model import OpenAIModel
     from parrot.backends.openai.wire import Wire
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "openai":
         raise
     raise MissingExtraError("openai: models", "openai") from None
 
-__all__ = ["Limits", "OpenAIModel", "open_model"]
+__all__ = ["Limits", "OpenAIGenerator", "OpenAIModel", "open_generator", "open_model"]
 
 
 def open_model(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from parrot.adapters.datasets.reading import check_pairs as check_pairs
     from parrot.adapters.datasets.reading import read_pairs as read_pairs
     from parrot.adapters.store import SqliteStore as SqliteStore
+    from parrot.backends.images import image_from_bytes as image_from_bytes
+    from parrot.backends.images import image_from_path as image_from_path
+    from parrot.backends.images import image_from_pixels as image_from_pixels
     from parrot.core.asks import Ask as Ask
     from parrot.core.asks import Failed as Failed
     from parrot.core.asks import Reply as Reply
@@ -40,8 +43,20 @@ if TYPE_CHECKING:
     from parrot.core.pipelines.projecting import project as project
     from parrot.core.pipelines.rationalizing import Rationalizing as Rationalizing
     from parrot.core.pipelines.rationalizing import rationalize as rationalize
+    from parrot.core.pipelines.reward_model import RewardModel as RewardModel
     from parrot.core.prompts.judging import Prompt as Prompt
+    from parrot.core.refine.policies import Bounded as Bounded
+    from parrot.core.refine.policies import KeepBest as KeepBest
+    from parrot.core.refine.policies import Paper as Paper
+    from parrot.core.refine.policies import best_of as best_of
+    from parrot.core.refine.runner import Refining as Refining
+    from parrot.core.refine.runner import refine as refine
+    from parrot.core.registry import open_generator as open_generator
     from parrot.core.registry import open_model as open_model
+    from parrot.core.rewards.groups import GroupFilter as GroupFilter
+    from parrot.core.rewards.values import Drawing as Drawing
+    from parrot.core.rewards.values import Reward as Reward
+    from parrot.core.rewards.values import Unscored as Unscored
     from parrot.core.rubric import IMAGE_EDIT as IMAGE_EDIT
     from parrot.core.rubric import TEXT_TO_IMAGE as TEXT_TO_IMAGE
     from parrot.core.rubric import Dimension as Dimension
@@ -55,6 +70,7 @@ _WHERE = {
     "parrot.adapters.datasets.columns": ("pairs_from",),
     "parrot.adapters.datasets.reading": ("check_pairs", "read_pairs"),
     "parrot.adapters.store": ("SqliteStore",),
+    "parrot.backends.images": ("image_from_bytes", "image_from_path", "image_from_pixels"),
     "parrot.core.asks": ("Ask", "Failed", "Reply", "Sampling"),
     "parrot.core.candidates": ("Candidate", "Drop", "Keep", "Rationale", "Undecided"),
     "parrot.core.critiques": ("Comparison", "Critique"),
@@ -67,8 +83,13 @@ _WHERE = {
     "parrot.core.pipelines.filtering": ("Filtering", "filtered"),
     "parrot.core.pipelines.projecting": ("Projecting", "project"),
     "parrot.core.pipelines.rationalizing": ("Rationalizing", "rationalize"),
+    "parrot.core.pipelines.reward_model": ("RewardModel",),
     "parrot.core.prompts.judging": ("Prompt",),
-    "parrot.core.registry": ("open_model",),
+    "parrot.core.refine.policies": ("Bounded", "KeepBest", "Paper", "best_of"),
+    "parrot.core.refine.runner": ("Refining", "refine"),
+    "parrot.core.registry": ("open_generator", "open_model"),
+    "parrot.core.rewards.groups": ("GroupFilter",),
+    "parrot.core.rewards.values": ("Drawing", "Reward", "Unscored"),
     "parrot.core.rubric": ("IMAGE_EDIT", "TEXT_TO_IMAGE", "Dimension", "Rubric"),
     "parrot.core.values": ("Image", "Label", "PreferencePair", "Request"),
 }
@@ -79,21 +100,26 @@ __all__ = [
     "MARKUP",
     "TEXT_TO_IMAGE",
     "Ask",
+    "Bounded",
     "Candidate",
     "ChatModel",
     "Comparison",
     "Critique",
     "Dimension",
+    "Drawing",
     "Drop",
     "Engine",
     "Failed",
     "Filtering",
     "Form",
     "Funnel",
+    "GroupFilter",
     "Image",
     "Keep",
+    "KeepBest",
     "Label",
     "MemoryStore",
+    "Paper",
     "ParrotError",
     "PreferencePair",
     "Profile",
@@ -101,19 +127,29 @@ __all__ = [
     "Prompt",
     "Rationale",
     "Rationalizing",
+    "Refining",
     "Reply",
     "Request",
+    "Reward",
+    "RewardModel",
     "Rubric",
     "Sampling",
     "SqliteStore",
     "Undecided",
+    "Unscored",
+    "best_of",
     "check_pairs",
     "filtered",
+    "image_from_bytes",
+    "image_from_path",
+    "image_from_pixels",
+    "open_generator",
     "open_model",
     "pairs_from",
     "project",
     "rationalize",
     "read_pairs",
+    "refine",
 ]
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 

@@ -1,6 +1,6 @@
 """The engine: asks models what is not in the store yet, and keeps what they reply."""
 
-from parrot.core.engine.batching import batched
+from parrot.core.engine.batching import batched, batched_generator
 from parrot.core.engine.bridge import BackgroundLoop, bridged, run_sync
 from parrot.core.engine.budget import Budget, Price
 from parrot.core.engine.clock import SystemClock
@@ -24,6 +24,7 @@ __all__ = [
     "RetryPolicy",
     "SystemClock",
     "batched",
+    "batched_generator",
     "bridged",
     "run_sync",
 ]

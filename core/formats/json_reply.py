@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, cast, overload
+from typing import Any, Final, Literal, cast, overload
 
 from attrs import frozen
 
@@ -176,7 +176,15 @@ def _judging(text: str, rubric: Rubric) -> tuple[Members, list[Problem]]:
 
 
 def _plain(name: str) -> str:
-    return "".join(char for char in name.casefold() if char.isalnum())
+    return _remembered(name) if len(name) <= _LONGEST else _letters(name)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+_remembered = lru_cache(maxsize=1024)(_letters)
+_LONGEST: Final = 64  # characters of what is remembered; a reply may bring any number of them
 
 
 def _judgement(data: Members, rubric: Rubric) -> Members:
@@ -220,14 +228,21 @@ def _raw(name: str, said: Mapping[str, Any], repeated: set[str]) -> Raw:
     if name in repeated:
         return Unread(ProblemCode.CONFLICTING, "stands twice and differs")
     if isinstance(value, Digits):
-        number = float(value)
-        if math.isinf(number):
-            return Unread(ProblemCode.OUT_OF_SCALE, "is beyond all numbers")
-        return format(Decimal(repr(number)), "f")
+        return _decimal(value) if len(value) <= _LONGEST else _digits(value)
     if isinstance(value, str):
         return value
     code = ProblemCode.NO_WINNER if name == "winner" else ProblemCode.NOT_A_SCORE
     return Unread(code, f"is {json.dumps(value)[:40]}")
+
+
+def _digits(value: str) -> Raw:
+    number = float(value)
+    if math.isinf(number):
+        return Unread(ProblemCode.OUT_OF_SCALE, "is beyond all numbers")
+    return format(Decimal(repr(number)), "f")
+
+
+_decimal = lru_cache(maxsize=1024)(_digits)
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from parrot.core.asks import Ask, Sampling
 from parrot.core.candidates import Candidate
 from parrot.core.critiques import Comparison
@@ -20,6 +22,18 @@ def student_ask(candidate: Candidate, prompt: Prompt) -> Ask:
     return prompt.critique(
         pair.request, image, candidate.rubric, sampling=Sampling(), refine=refine
     )
+
+
+def scores_only(candidate: Candidate) -> Candidate:
+    """The candidate with its headings, scores and winners, and none of its words.
+
+    A student of such candidates is asked as any other and learns to score without saying why. A
+    refined request stays: it is asked for.
+    """
+    body = candidate.rationale.body
+    bare = tuple(evolve(finding, justification="") for finding in body.findings)
+    silent = evolve(body, findings=bare, analysis="", summary="")
+    return evolve(candidate, rationale=evolve(candidate.rationale, body=silent))
 
 
 def example_of(candidate: Candidate, prompt: Prompt, *, id: str) -> Example:  # noqa: A002

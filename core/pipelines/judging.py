@@ -21,7 +21,7 @@ from parrot.core.judgements import Judged, Judgement, request_key
 from parrot.core.pipelines.rationalizing import whole
 from parrot.core.prompts.judging import Prompt
 from parrot.core.rubric import Rubric, rubric_for
-from parrot.core.values import Label, PreferencePair, Unloadable
+from parrot.core.values import Image, Label, PreferencePair, Request, Unloadable
 
 
 @frozen(slots=True)
@@ -63,16 +63,28 @@ def _asks(pair: PreferencePair, how: Judging, order: Order, sample: int) -> tupl
         seen = pair if order is Order.AB else pair.mirrored()
         # To its end: the last dimension's winner stands behind its last score.
         return (prompt.compare(seen, rubric, anchored=False, sampling=sampling, sample=sample),)
-    # Students learn to critique with a better request to follow, which is not waited for.
-    last = rubric.dimensions[-1].heading
     return tuple(
-        evolve(
-            prompt.critique(pair.request, image, rubric, sampling=sampling, sample=sample),
-            until=Until.SCORES,
-            last_score=last,
-        )
+        scores_ask(prompt, pair.request, image, rubric, sampling=sampling, sample=sample)
         for image in (pair.image_a, pair.image_b)
     )
+
+
+def scores_ask(
+    prompt: Prompt,
+    request: Request,
+    image: Image,
+    rubric: Rubric,
+    *,
+    sampling: Sampling,
+    sample: int = 0,
+) -> Ask:
+    """Asks for a critique of one image, up to its last score.
+
+    Students learn to critique with a better request to follow, which is asked for and not waited
+    for.
+    """
+    ask = prompt.critique(request, image, rubric, sampling=sampling, sample=sample)
+    return evolve(ask, until=Until.SCORES, last_score=rubric.dimensions[-1].heading)
 
 
 def read_judged(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from http.client import responses
 from typing import Any, TextIO
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from parrot.core.testing.chat import (
     Answer,
@@ -26,8 +26,10 @@ from parrot.core.testing.chat import (
     usage_of,
 )
 from parrot.core.testing.faults import Fault, Faults
+from parrot.core.testing.images import ImageRequest, answer_of, image_request, paint
 
 Teacher = Callable[[ChatRequest], str | Answer | Raw]
+Painter = Callable[[ImageRequest], bytes | Raw]
 _COUNTED = (
     "requests",
     "answered",
@@ -91,6 +93,7 @@ class App:
     behaviour: Behaviour = field(factory=Behaviour)
     counts: Counts = field(factory=Counts)
     log: TextIO | None = None
+    painter: Painter = paint
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive until either side ends it."""
@@ -112,6 +115,8 @@ class App:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         if method == "POST" and path.endswith("/chat/completions"):
             return await self._chat(body, headers, writer)
+        if method == "POST" and path.endswith(("/images/generations", "/images/edits")):
+            return await self._image(body, headers, writer)
         if path.endswith("/stats"):
             return await _send(writer, Raw(200, json.dumps(self.counts.summary()).encode()))
         if path.endswith("/models"):
@@ -140,7 +145,26 @@ class App:
         finally:
             counts.in_flight -= 1
 
-    def _refusal(self, request: ChatRequest) -> Raw | None:
+    async def _image(
+        self, body: bytes, headers: Mapping[str, str], writer: asyncio.StreamWriter
+    ) -> bool:
+        counts = self.counts
+        request = image_request(body, headers)
+        counts.requests += 1
+        counts.attempts[request.digest] += 1
+        request = evolve(request, attempt=counts.attempts[request.digest])
+        counts.keys.add(headers.get("authorization", ""))
+        refusal = self._refusal(request)
+        if refusal is None:
+            fault, size = self.behaviour.faults.drawn(request.digest, request.attempt)
+            counts.faults.update([fault.value] if fault else [])
+            refusal = self._early(fault, size)
+        said = refusal or self.painter(request)
+        counts.answered += isinstance(said, bytes)
+        self._noted(request, "drawn" if isinstance(said, bytes) else f"raw {said.status}")
+        return await _send(writer, said if isinstance(said, Raw) else Raw(200, answer_of(said)))
+
+    def _refusal(self, request: ChatRequest | ImageRequest) -> Raw | None:
         wants, counts = self.behaviour, self.counts
         given = request.headers.get("authorization", "")
         if wants.api_key is not None and given != f"Bearer {wants.api_key}":
@@ -228,7 +252,7 @@ class App:
         await writer.drain()
         return True
 
-    def _noted(self, request: ChatRequest, outcome: str) -> None:
+    def _noted(self, request: ChatRequest | ImageRequest, outcome: str) -> None:
         if self.log is not None:
             line = {"digest": request.digest, "attempt": request.attempt, "outcome": outcome}
             self.log.write(json.dumps(line) + "\n")

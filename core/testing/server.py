@@ -18,8 +18,9 @@ from typing import Any, Self
 
 from attrs import define, evolve, field
 
-from parrot.core.testing.app import App, Behaviour, Counts, Teacher
+from parrot.core.testing.app import App, Behaviour, Counts, Painter, Teacher
 from parrot.core.testing.faults import Faults, mixed
+from parrot.core.testing.images import paint
 from parrot.core.testing.judge import judge
 
 _HEAD_LIMIT = 2**16
@@ -56,11 +57,12 @@ async def serve(app: App, *, port: int, stop: asyncio.Event, ready: Callable[[in
 class LoopbackServer:
     """A server that lives as long as its `with` block, on a thread of its own.
 
-    teacher: what answers; `url` ends in /v1; `target("m")` is what `openai:` takes.
+    teacher: what answers; painter: what draws; `url` ends in /v1; `target("m")` is what `openai:` takes.
     """
 
     teacher: Teacher = judge
     behaviour: Behaviour = field(factory=Behaviour)
+    painter: Painter = paint
     _app: App = field(init=False)
     _port: int = field(default=0, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
@@ -69,7 +71,7 @@ class LoopbackServer:
     _ready: threading.Event = field(factory=threading.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._app = App(self.teacher, self.behaviour)
+        self._app = App(self.teacher, self.behaviour, painter=self.painter)
 
     @property
     def url(self) -> str:

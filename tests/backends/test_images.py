@@ -283,3 +283,11 @@ def test_unknown_policies_are_the_callers_mistake(text):
 def test_a_policy_is_its_id(max_side):
     policy = images.Policy(max_side)
     assert images.parse_policy(policy.id) == policy
+
+
+def test_only_what_is_black_all_over_is_all_black():
+    for mode in ("RGB", "L"):
+        picture = Pillow.new(mode, (4, 4))
+        assert images.all_black(images.image_from_pixels(picture))
+        picture.putpixel((1, 2), (0, 0, 1) if mode == "RGB" else 1)
+        assert not images.all_black(images.image_from_pixels(picture))

@@ -10,8 +10,6 @@ pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
 from parrot.backends.miniature.files import write_pairs
-from parrot.backends.miniature.training.student.net import student_of
-from parrot.backends.miniature.training.student.tokens import vocabulary, write_files
 from parrot.backends.torch import open_batch_model
 from parrot.cli import main
 
@@ -29,15 +27,6 @@ def run(monkeypatch, *args):
     except SystemExit as ended:
         return ended.code or 0
     return 0
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    words = vocabulary()
-    write_files(folder, words)
-    student_of(len(words), seed=0).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -78,3 +67,33 @@ def test_held_out_pairs_that_are_learned_from_are_refused(
     )
     assert code == 2
     assert "learned from and held out" in capsys.readouterr().err
+
+
+def test_a_scalar_head_comes_out_of_pairs_and_judges_them(monkeypatch, capsys, tmp_path, base):
+    pairs = write_pairs(tmp_path / "pairs", 6, seed=0).pairs
+    out, judged = tmp_path / "head", tmp_path / "judged.jsonl"
+    code = run(
+        monkeypatch, "train-head", pairs, "--base", base, "--out", out, "--steps", "2",
+        "--batch", "2", "--rate", "0.01", "--device", "cpu", "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 6
+    code = run(
+        monkeypatch, "judge", pairs, "--model", f"head:{out}", "--out", judged, "--both-orders",
+        "--json",
+    )  # fmt: skip
+    assert code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["judgements"] == 12
+    assert told["model"].startswith("head:head@")
+    rows = [json.loads(line) for line in judged.read_text().splitlines()]
+    assert all((r["winner"] == "A") == (r["score_a"] > r["score_b"]) for r in rows)
+    assert any(r["score_a"] != r["score_b"] for r in rows)
+    code = run(monkeypatch, "evaluate", judged, "--protocol", "no-tie-strict", "--json", "-")
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)["position_bias"]["consistency"] == 100.0
+    refused = run(
+        monkeypatch, "judge", pairs, "--model", f"head:{out}", "--out", judged, "--samples", "2"
+    )
+    assert refused == 2
+    assert "--samples is 1" in capsys.readouterr().err

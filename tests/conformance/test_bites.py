@@ -2,8 +2,9 @@
 
 import pytest
 
-from parrot.core.testing import broken, broken_stores
+from parrot.core.testing import broken, broken_aggregates, broken_stores
 from parrot.core.testing.conformance import (
+    check_aggregate,
     check_batch_model,
     check_filter,
     check_generator,
@@ -43,3 +44,9 @@ def test_no_wrong_filter_passes(filter_):
 def test_no_wrong_generator_passes(make):
     with pytest.raises(AssertionError):
         check_generator(make)
+
+
+@pytest.mark.parametrize("aggregate", broken_aggregates.AGGREGATES, **named)
+def test_no_wrong_aggregate_passes(aggregate):
+    with pytest.raises(AssertionError):
+        check_aggregate(aggregate, shrink=False)

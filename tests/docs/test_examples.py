@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_python_blocks_run(codes, tmp_path):
 def test_commands_run(scripts, tmp_path):
     entry = "from parrot.cli import main; main()"
     for script in scripts:
-        lines = [line.split() for line in script.splitlines() if line.startswith("parrot ")]
+        lines = [shlex.split(line) for line in script.splitlines() if line.startswith("parrot ")]
         if NEEDS_A_SERVER in script:
             continue  # the same commands run against the loopback server in tests/cli
         for _, *arguments in lines:

@@ -18,3 +18,13 @@ async def kept(pairs: list[parrot.PreferencePair], engine: parrot.Engine) -> int
 
 def model(spec: str) -> parrot.ChatModel:
     return parrot.open_model(spec)
+
+
+def totals(critic: str, drawings: list[parrot.Drawing]) -> list[float]:
+    with parrot.RewardModel(critic, parrot.TEXT_TO_IMAGE) as model:
+        return [found.total for found in model(drawings) if isinstance(found, parrot.Reward)]
+
+
+async def reasons(model: parrot.RewardModel, drawings: list[parrot.Drawing]) -> list[str]:
+    found = await model.score(drawings)
+    return [one.failure.detail for one in found if isinstance(one, parrot.Unscored)]

@@ -202,6 +202,13 @@ def _latents(model: AutoencoderKL, count: int, seed: int) -> torch.Tensor:
     return torch.cat(means)
 
 
+def read_autoencoder(folder: str | Path) -> AutoencoderKL:
+    """An autoencoder from its folder, in full precision."""
+    return AutoencoderKL.from_pretrained(
+        str(folder), local_files_only=True, torch_dtype=torch.float32
+    ).eval()
+
+
 def write_autoencoder(model: AutoencoderKL, folder: str | Path) -> None:
     """The diffusers folder that `AutoencoderKL.from_pretrained` loads."""
     model.save_pretrained(folder, safe_serialization=True)

@@ -12,10 +12,11 @@ pytest.importorskip("accelerate")
 import torch
 
 from parrot.backends.torch import distil as distilling
-from parrot.backends.torch import open_batch_model
-from parrot.backends.torch.distil import Recipe, distil, last_checkpoint
+from parrot.backends.torch import open_batch_model, training
+from parrot.backends.torch.distil import distil
 from parrot.backends.torch.lessons import Lessons, collated
 from parrot.backends.torch.loading import load
+from parrot.backends.torch.training import Recipe, last_checkpoint
 from parrot.core.asks import Ask, Sampling, Turn
 from parrot.core.errors import ConfigError
 from parrot.core.examples import Example
@@ -106,7 +107,7 @@ def test_a_killed_training_ends_with_the_same_weights(checkpoint, tmp_path, part
 
     with pytest.raises(_Killed):
         distil(checkpoint, examples(5), tmp_path / "out", recipe=SMALL, say=kill)
-    folder = tmp_path / "out" / distilling.CHECKPOINTS
+    folder = tmp_path / "out" / training.CHECKPOINTS
     assert last_checkpoint(folder)
     if partial:  # the kill came while another checkpoint was being written
         shutil.copytree(last_checkpoint(folder), folder / "checkpoint-5")

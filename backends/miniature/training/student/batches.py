@@ -36,19 +36,19 @@ _SEE: Final = {
     seeing.questions: 0.6,
 }
 _ALL: Final = {
-    seeing.caption: 0.03,
-    seeing.places: 0.03,
-    seeing.both_places: 0.08,
-    seeing.questions: 0.18,
-    checking.statements: 0.1,
-    checking.demands: 0.25,
+    seeing.caption: 0.02,
+    seeing.places: 0.02,
+    seeing.both_places: 0.06,
+    seeing.questions: 0.22,
+    checking.statements: 0.05,
+    checking.demands: 0.3,
     forming.comparison: 0.2,
     forming.critique: 0.13,
 }
 MIXTURES: Final = (_SEE, _ALL)
 """Shares of lessons: first of seeing alone, then of all."""
 POOL: Final = 512
-TOKENS: Final = 5000
+TOKENS: Final = 3000
 """Tokens of a batch, padding included."""
 MASKED: Final = -100
 _STOP, _END, _IMAGE = (SPECIALS.index(mark) for mark in (STOP, END, IMAGE_PAD))

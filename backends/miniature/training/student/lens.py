@@ -22,7 +22,7 @@ from parrot.backends.miniature.world import SIDE
 
 SMEARED: Final = 0.25
 """Share of pictures that are smeared."""
-DECODED: Final = 0.35
+DECODED: Final = 0.1
 """Share of pictures that pass through the VAE, once there is one."""
 SHIPPED: Final = Path(__file__).parents[2] / "weights" / "vae"
 """The autoencoder that this package brings."""
@@ -85,9 +85,7 @@ class Lens:
 
 
 def _opened(folder: str | Path, device: str) -> Any:
-    from diffusers import AutoencoderKL
+    # diffusers takes seconds to import, and a student can be trained without an autoencoder.
+    from parrot.backends.miniature.training.autoencoder import read_autoencoder
 
-    vae = AutoencoderKL.from_pretrained(
-        str(folder), local_files_only=True, torch_dtype=torch.float32
-    )
-    return vae.to(device).eval()
+    return read_autoencoder(folder).to(device)

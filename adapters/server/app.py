@@ -1,0 +1,292 @@
+"""The server: one reward model behind HTTP, in its own form and in those that trainers speak.
+
+Bodies are read and checked on threads, drawings go to the model's one queue, and who finds no room
+is told so at once. Nothing is ever fetched: images come inline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from attrs import define, field
+from fastapi import FastAPI
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from parrot.adapters.server import chat, native, scalars
+from parrot.adapters.server.bodies import Pictures, json_of, pictures
+from parrot.adapters.server.limits import Admission, Limits
+from parrot.adapters.server.metrics import Counts, prometheus
+from parrot.adapters.server.refusing import Refusal, bad
+from parrot.core.asks import Failed
+from parrot.core.errors import ParrotError, RunStopped
+from parrot.core.pipelines.reward_model import RewardModel
+from parrot.core.rewards.values import Drawing, Outcome, Reward
+
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+SMALL: Final = 64 * 2**10
+OPEN: Final = frozenset({"/health", "/ready"})
+"""Paths that need no token: what probes ask."""
+
+
+@define(slots=True, eq=False)
+class Service:
+    """What the handlers share. Lives on the server's loop.
+
+    token: what `Authorization: Bearer` must say; None for anyone. pickles: whether Edit-R1's form
+    is answered.
+    """
+
+    model: RewardModel
+    limits: Limits = field(factory=Limits)
+    token: str | None = field(default=None, repr=False)
+    pickles: bool = False
+    name: str = field(default="", init=False)
+    admission: Admission = field(init=False)
+    counts: Counts = field(factory=Counts, init=False)
+    stand_ins: scalars.StandIns = field(factory=scalars.StandIns, init=False)
+    picture: Pictures = field(init=False)
+    number: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.admission = Admission(self.limits)
+        self.picture = pictures(self.limits.pixels)
+
+    async def open(self) -> None:
+        """Opens the critic; until then the server is not ready."""
+        self.name = await self.model.open()
+
+    async def native(self, request: Request) -> Response:
+        """`/score`: our own form, or UniRL's."""
+        async with self._body(request) as data:
+            body = await _read(data, json_of, data)
+            if native.is_unirl(body):
+                asked = await _read(data, native.read_unirl, body, self.picture)
+                return JSONResponse(native.write_unirl(await self._scored(asked)))
+            drawings, critiques = await _read(data, native.read_native, body, self.picture)
+            found = await self._scored(drawings)
+            return JSONResponse(native.write_native(found, self.name, critiques=critiques))
+
+    async def compute(self, request: Request) -> Response:
+        """`/compute`: Flow-Factory's form."""
+        async with self._body(request) as data:
+            body = await _read(data, json_of, data)
+            drawings = await _read(data, scalars.read_compute, body, self.picture)
+            outcomes = await self._scored(drawings)
+            return JSONResponse(scalars.write_compute(self.stand_ins.numbers(drawings, outcomes)))
+
+    async def edit_r1(self, request: Request) -> Response:
+        """`/mode/logits_non_cot`: Edit-R1's pickles, where the server was told to read them."""
+        if not self.pickles:
+            raise Refusal(
+                403, "start the server with --edit-r1-pickle to have these read", unread=True
+            )
+        async with self._body(request) as data:
+            drawings = await _read(data, scalars.read_edit_r1, data, self.picture)
+            outcomes = await self._scored(drawings)
+            content = scalars.write_edit_r1(self.stand_ins.numbers(drawings, outcomes))
+            return Response(content, media_type="application/octet-stream")
+
+    async def chat(self, request: Request) -> Response:
+        """`/v1/chat/completions`."""
+        self.number += 1
+        number = self.number
+        async with self._body(request) as data:
+            body = await _read(data, json_of, data)
+            read = partial(chat.read_chat, body, self.picture, number=number)
+            ask, stream = await _read(data, read)
+            with self.admission.drawn(1):
+                reply = await self._paced(1, self.model.reply(ask))
+        if isinstance(reply, Failed):
+            raise chat.refusal_of(reply)
+        whole = chat.write_chat(reply, self.name, number=number, created=int(time.time()))
+        if stream:
+            return StreamingResponse(chat.streamed(whole), media_type="text/event-stream")
+        return JSONResponse(whole)
+
+    async def models(self, _: Request) -> Response:
+        """`/v1/models`: the one model there is."""
+        card = {"id": self.name, "object": "model", "created": 0, "owned_by": "parrot"}
+        return JSONResponse({"object": "list", "data": [card]})
+
+    async def health(self, _: Request) -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok", "rewards": {native.NAME: "ok"}})
+
+    async def rewards(self, _: Request) -> Response:
+        """UniRL's list of reward names."""
+        return JSONResponse({"rewards": [native.NAME]})
+
+    async def ready(self, _: Request) -> Response:
+        """The critic is open and there is room."""
+        full = self.admission.drawings >= self.limits.queue
+        if full or not self.name:
+            raise Refusal(503, "the queue is full" if full else "opening", retry_after=1)
+        return JSONResponse({"status": "ready", "model": self.name})
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus' text."""
+        gauges = {
+            "drawings_waiting": float(self.admission.drawings),
+            "bytes_held": float(self.admission.held),
+            "refused": float(self.admission.refused),
+            "imputed": float(self.stand_ins.count),
+        }
+        return PlainTextResponse(prometheus(self.counts, gauges, self.model.metrics))
+
+    async def _scored(self, drawings: Sequence[Drawing]) -> tuple[Outcome, ...]:
+        with self.admission.drawn(len(drawings)):
+            outcomes = await self._paced(len(drawings), self.model.score(drawings))
+        for one in outcomes:
+            kind = "scored" if isinstance(one, Reward) else one.failure.kind.value
+            self.counts.drawings[kind] += 1
+        return outcomes
+
+    async def _paced(self, count: int, work: Awaitable[T]) -> T:
+        found = await work
+        self.admission.answered(count, time.monotonic())
+        return found
+
+    @asynccontextmanager
+    async def _body(self, request: Request) -> AsyncIterator[bytes]:
+        """The whole body, its bytes counted as held for as long as they are worked on."""
+        held = _Held(self.admission, self.limits.body)
+        try:
+            try:
+                data = await held.read(request, self.limits.read_seconds)
+            except Refusal as refusal:
+                refusal.unread = True
+                raise
+            yield data
+        finally:
+            held.release()
+
+
+async def _read(data: bytes, reader: Callable[..., T], *given: Any) -> T:
+    # A small body is read sooner than a thread is woken; a large one would hold up all others.
+    if len(data) <= SMALL:
+        return reader(*given)
+    return await asyncio.to_thread(reader, *given)
+
+
+@define(slots=True, eq=False)
+class _Held:
+    """One body on its way in."""
+
+    admission: Admission
+    most: int
+    count: int = 0
+
+    async def read(self, request: Request, seconds: float) -> bytes:
+        """All of it. Raises Refusal: 413 too large, 429 no room, 408 too slow, 400 cut short."""
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self.most:
+            raise self._too_large()
+        parts: list[bytes] = []
+        try:
+            async with asyncio.timeout(seconds):
+                async for part in request.stream():
+                    if self.count + len(part) > self.most:
+                        raise self._too_large()
+                    self.admission.take(len(part))
+                    self.count += len(part)
+                    parts.append(part)
+        except TimeoutError:
+            raise Refusal(408, "the body did not come in time") from None
+        except ClientDisconnect:
+            raise bad("the body was cut short") from None
+        return b"".join(parts)
+
+    def release(self) -> None:
+        """Gives the room back."""
+        self.admission.release(self.count)
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, f"the body is larger than {self.most} bytes")
+
+
+def create_app(
+    model: RewardModel,
+    *,
+    limits: Limits | None = None,
+    token: str | None = None,
+    pickles: bool = False,
+) -> FastAPI:
+    """The ASGI application. It opens the model's critic when it starts and closes it at the end."""
+    service = Service(model, limits or Limits(), token, pickles)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.open()
+        try:
+            yield
+        finally:
+            await model.aclose()
+
+    app = FastAPI(title="PARROT rewards", lifespan=lifespan, openapi_url=None)
+    app.state.service = service
+    posts = {
+        "/score": service.native,
+        "/compute": service.compute,
+        "/mode/logits_non_cot": service.edit_r1,
+        "/v1/chat/completions": service.chat,
+    }
+    gets = {
+        "/health": service.health,
+        "/ready": service.ready,
+        "/metrics": service.metrics,
+        "/rewards": service.rewards,
+        "/v1/models": service.models,
+    }
+    for method, handlers in (("POST", posts), ("GET", gets)):
+        for path, handler in handlers.items():
+            app.add_route(path, _guarded(service, path, handler), methods=[method])
+    return app
+
+
+def _guarded(service: Service, path: str, handler: Handler) -> Handler:
+    """The handler behind the token, with refusals told in JSON and every answer counted."""
+
+    async def guarded(request: Request) -> Response:
+        began = time.monotonic()
+        try:
+            if path not in OPEN:
+                _check(service.token, request)
+            response = await handler(request)
+        except Refusal as refusal:
+            response = _told(path, refusal)
+        except RunStopped as stopped:
+            response = _told(path, Refusal(503, f"the critic cannot be reached: {stopped}"))
+        except ParrotError as error:
+            response = _told(path, Refusal(503, str(error)))
+        service.counts.answered(path, response.status_code, time.monotonic() - began)
+        return response
+
+    return guarded
+
+
+def _check(token: str | None, request: Request) -> None:
+    if token is None:
+        return
+    given = request.headers.get("authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise Refusal(401, "a bearer token is needed", unread=True)
+
+
+def _told(path: str, refusal: Refusal) -> Response:
+    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    if refusal.unread:
+        headers["Connection"] = "close"
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    error: Any = refusal.message
+    if path.startswith("/v1/"):
+        error = {"message": refusal.message, "type": "invalid_request_error", "code": None}
+    return JSONResponse({"error": error}, refusal.status, headers)

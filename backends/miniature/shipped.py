@@ -1,0 +1,36 @@
+"""The miniature's models that come with the library: where their folders are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from parrot.core.errors import ConfigError, UnknownNameError
+
+WEIGHTS: Final = Path(__file__).parent / "weights"
+SHIPPED: Final = {"base": "student-base", "student": "student"}
+"""Names after `miniature:`, and folders under `weights/`."""
+_KIND: Final = "miniature:"
+
+
+def shipped(name: str) -> Path:
+    """The folder of a shipped checkpoint. Raises UnknownNameError, or ConfigError if it is absent."""
+    if name not in SHIPPED:
+        raise UnknownNameError("miniature checkpoint", name, SHIPPED)
+    folder = WEIGHTS / SHIPPED[name]
+    if not (folder / "config.json").exists():
+        raise ConfigError(
+            f"miniature:{name} does not come with this installation: name a folder instead, such as"
+            " one that `parrot miniature train student --out` wrote"
+        )
+    return folder
+
+
+def folder_of(text: str) -> Path:
+    """The folder that `miniature:NAME` stands for, or the path as it is. Raises ConfigError."""
+    if text.startswith(_KIND):
+        return shipped(text.removeprefix(_KIND))
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ConfigError(f"{text!r} is no folder with a checkpoint")
+    return path

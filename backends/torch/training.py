@@ -1,0 +1,140 @@
+"""What every training here shares: its recipe, transformers' Trainer, checkpoints, the folder's files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from parrot.backends.torch.loading import device_of
+
+CHECKPOINTS: Final = "checkpoints"
+STATE: Final = "trainer_state.json"
+TOWERS: Final = ("visual.", "vision_tower.", "vision_model.")
+_READERS: Final = ("*.json", "*.jinja", "*.txt", "*.model")
+_WEIGHTS: Final = ("model.safetensors.index.json", "adapter_config.json", "config.json")
+Say = Callable[[Mapping[str, Any]], None]
+
+
+@frozen(slots=True)
+class Recipe:
+    """How to train. The defaults are the paper's where it states them.
+
+    steps: in all, instead of epochs. lora: rank of adapters, merged in the end; None trains all
+    weights. tower: train the vision tower too. checkpointing: less memory for more time. every:
+    steps between two checkpoints, and between two looks at the held-out examples.
+    """
+
+    epochs: float = 3.0
+    steps: int | None = None
+    batch: int = 16
+    accumulate: int = 1
+    rate: float = 1e-5
+    warm: float = 0.05
+    decay: float = 1e-6
+    lora: int | None = None
+    tower: bool = False
+    checkpointing: bool = False
+    bf16: bool | None = None
+    every: int = 200
+    seed: int = 0
+    device: str = "auto"
+
+
+def freeze_towers(model: Any) -> None:
+    """Leaves the vision tower as it is, as the paper does."""
+    for name, weight in model.named_parameters():
+        if any(tower in name for tower in TOWERS):
+            weight.requires_grad_(requires_grad=False)
+
+
+def trainer_of(
+    model: Any,
+    learned: Any,
+    held: Any | None,
+    collate: Callable[..., Any],
+    folder: Path,
+    recipe: Recipe,
+    *,
+    labels: str,
+    say: Say,
+) -> Any:
+    """A Trainer over a dataset, and a held-out one or None. labels: what the collated labels go by."""
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers.trainer_callback import PrinterCallback
+
+    class Saying(TrainerCallback):  # type: ignore[misc, unused-ignore]
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            del args, control
+            say({"step": state.global_step, **(kwargs.get("logs") or {})})
+
+    device = device_of(recipe.device)
+    bf16 = device.type == "cuda" if recipe.bf16 is None else recipe.bf16
+    total = recipe.steps or -(-len(learned) // (recipe.batch * recipe.accumulate)) * recipe.epochs
+    arguments = TrainingArguments(
+        output_dir=str(folder / CHECKPOINTS),
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.steps or -1,
+        per_device_train_batch_size=recipe.batch,
+        per_device_eval_batch_size=recipe.batch,
+        gradient_accumulation_steps=recipe.accumulate,
+        gradient_checkpointing=recipe.checkpointing,
+        learning_rate=recipe.rate,
+        weight_decay=recipe.decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=int(recipe.warm * total),
+        bf16=bf16,
+        use_cpu=device.type == "cpu",
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        logging_steps=max(1, min(20, int(total) // 10)),
+        save_strategy="steps",
+        save_steps=recipe.every,
+        save_total_limit=2,
+        eval_strategy="no" if held is None else "steps",
+        eval_steps=recipe.every,
+        prediction_loss_only=True,
+        remove_unused_columns=False,
+        label_names=[labels],
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=device.type == "cuda",
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        data_collator=collate,
+        train_dataset=learned,
+        eval_dataset=held,
+        callbacks=[Saying()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The latest checkpoint that was written whole: its trainer state is written last."""
+    whole = [p.parent for p in folder.glob(f"checkpoint-*/{STATE}") if _is_json(p)]
+    numbered = sorted((int(p.name.rpartition("-")[2]), p) for p in whole)
+    return str(numbered[-1][1]) if numbered else None
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
+
+
+def write_checkpoint(model: Any, base: Path, folder: Path) -> None:
+    """Weights and configuration, and the base's tokenizer, processor and chat template."""
+    model.save_pretrained(folder)
+    for pattern in _READERS:
+        for path in base.glob(pattern):
+            if path.name not in _WEIGHTS:
+                shutil.copyfile(path, folder / path.name)

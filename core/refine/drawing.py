@@ -1,0 +1,51 @@
+"""One drawing from a generator: tried again where that can help, a typed failure where it cannot."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from parrot.core.asks import Failed, FailureKind
+from parrot.core.engine.retry import GiveUp, RetryPolicy, decide, jitter_of
+from parrot.core.errors import AccessError, ImageError, ModelError, RunStopped, StopReason
+from parrot.core.interfaces import Clock, Generator
+from parrot.core.values import Image, Request
+
+Look = Callable[[Image], Failed | None]
+"""Says what is wrong with a drawing that nobody should be asked about, such as a black one."""
+
+
+async def drawn(
+    generator: Generator,
+    request: Request,
+    *,
+    seed: int,
+    start: Image | None,
+    clock: Clock,
+    retry: RetryPolicy,
+    look: Look | None = None,
+) -> Image | Failed:
+    """The drawing, or why there is none. Raises RunStopped where the generator is out of reach."""
+    began, attempt = clock.now(), 0
+    while True:
+        attempt += 1
+        try:
+            image = await generator.draw(request, seed=seed, start=start)
+            return (look(image) if look else None) or image
+        except AccessError as error:
+            raise RunStopped(f"the generator: {error}", reason=StopReason.ACCESS) from error
+        except ModelError as error:
+            jitter = jitter_of(_key(request, seed), attempt)
+            elapsed = clock.now() - began
+            next_ = decide(error, attempt=attempt, elapsed=elapsed, jitter=jitter, policy=retry)
+            if isinstance(next_, GiveUp):
+                return Failed(next_.kind, next_.detail, attempt)
+            await clock.sleep(next_.seconds)
+        except ImageError as error:
+            return Failed(FailureKind.IMAGE, str(error), attempt)
+        except Exception as error:  # noqa: BLE001  a pipeline raises anything; one drawing fails, not the run
+            return Failed(FailureKind.REJECTED, f"{type(error).__name__}: {error}"[:400], attempt)
+
+
+def _key(request: Request, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}|{request.prompt}".encode("utf-8", "surrogatepass")).digest()[:16]
