@@ -62,7 +62,7 @@ def patched(picture: Pillow.Image, name: tuple[str, str], looks: Looks) -> Patch
     tall, wide = size_for(plain.height, plain.width, looks)
     if plain.size != (wide, tall):
         plain = plain.resize((wide, tall), Pillow.Resampling(looks.resample))
-    values = (np.asarray(plain).astype(np.float64) * looks.scale).astype(np.float32)
+    values: Array = (np.asarray(plain).astype(np.float64) * looks.scale).astype(np.float32)
     values = (values - np.array(looks.mean, np.float32)) / np.array(looks.deviation, np.float32)
     rows, columns = tall // looks.patch, wide // looks.patch
     m, p = looks.merge, looks.patch
