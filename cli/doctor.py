@@ -30,6 +30,11 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("torch", "transformers", "tokenizers", "accelerate", "peft", "diffusers", "numpy"),
         "distil, miniature train",
     ),
+    "onnx": (("onnxruntime", "tokenizers", "jinja2", "numpy", "PIL"), "onnx: models"),
+    "onnx-export": (
+        ("torch", "transformers", "safetensors", "onnx", "onnx_ir"),
+        "export-onnx (int8 and int4: onnx too)",
+    ),
     "server": (("fastapi", "uvicorn", "PIL"), "serve"),
     "testing": (("hypothesis", "pytest"), "parrot.core.testing"),
 }

@@ -15,7 +15,7 @@ try:
     from parrot.backends.onnx.loading import Options, load
     from parrot.backends.onnx.model import OnnxModel
 except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in {"onnxruntime", "tokenizers", "numpy"}:
+    if (error.name or "").partition(".")[0] not in {"onnxruntime", "tokenizers", "numpy", "jinja2"}:
         raise
     raise MissingExtraError("an onnx: model", "onnx") from None
 

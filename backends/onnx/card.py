@@ -23,7 +23,7 @@ SCHEMA: Final = 1
 ARCHITECTURE: Final = "qwen3_vl"
 _positive = validators.and_(validators.instance_of(int), validators.ge(1))
 _real = validators.instance_of((int, float))
-_three = validators.deep_iterable(
+_three: Any = validators.deep_iterable(
     _real, validators.and_(validators.min_len(3), validators.max_len(3))
 )
 

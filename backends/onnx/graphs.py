@@ -92,6 +92,9 @@ class Decoder(nn.Module):
     (rows, heads, held, size). Gives scores (rows, wanted, words) and the cache, held + new long.
     """
 
+    axes: torch.Tensor
+    pace: torch.Tensor
+
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.text, self.head = model.model.language_model, model.lm_head

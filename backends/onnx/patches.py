@@ -62,8 +62,8 @@ def patched(picture: Pillow.Image, name: tuple[str, str], looks: Looks) -> Patch
     tall, wide = size_for(plain.height, plain.width, looks)
     if plain.size != (wide, tall):
         plain = plain.resize((wide, tall), Pillow.Resampling(looks.resample))
-    values = (np.asarray(plain).astype(np.float64) * looks.scale).astype(np.float32)
-    values = (values - np.float32(looks.mean)) / np.float32(looks.deviation)
+    values: Array = (np.asarray(plain).astype(np.float64) * looks.scale).astype(np.float32)
+    values = (values - np.array(looks.mean, np.float32)) / np.array(looks.deviation, np.float32)
     rows, columns = tall // looks.patch, wide // looks.patch
     m, p = looks.merge, looks.patch
     cut = values.transpose(2, 0, 1).reshape(3, rows // m, m, p, columns // m, m, p)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import field, frozen
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from parrot.backends.images import decoded
 from parrot.backends.onnx.card import Card
@@ -59,8 +62,6 @@ class Preparer:
         return Prepared(ids, self._positions(ids, pictures), shared, pictures)
 
     def _rendered(self, messages: list[dict[str, Any]]) -> str:
-        from jinja2 import TemplateError
-
         try:
             return self._render(messages)
         except TemplateError as error:
@@ -101,9 +102,6 @@ class Preparer:
 
 def renderer(template: str, names: dict[str, str]) -> Render:
     """What renders a chat template as transformers does. Raises ConfigError where it is broken."""
-    from jinja2 import TemplateError
-    from jinja2.ext import loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def refuse(message: str) -> str:
         raise TemplateError(message)

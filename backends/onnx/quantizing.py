@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from parrot.core.errors import MissingExtraError
 
@@ -32,14 +32,14 @@ def quantize(path: Path, bits: int) -> None:
         save(graph.model.model, path)
 
 
-def save(graph: object, path: Path) -> None:
+def save(graph: Any, path: Path) -> None:
     """Writes a graph; weights beyond what one file may hold go to `NAME.data` beside it."""
     import onnx
 
     beside = path.with_name(path.name + ".data")
     path.unlink(missing_ok=True)
     beside.unlink(missing_ok=True)
-    large = graph.ByteSize() > LARGEST  # type: ignore[attr-defined]
+    large = graph.ByteSize() > LARGEST
     onnx.save(graph, str(path), save_as_external_data=large, location=beside.name)
 
 
