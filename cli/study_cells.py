@@ -16,7 +16,7 @@ from attrs import field, frozen
 from parrot.adapters.store import SqliteStore
 from parrot.backends.miniature.studied import Labelled, held_out
 from parrot.backends.torch.distil import distil
-from parrot.backends.torch.identity import digest_of
+from parrot.backends.identity import digest_of
 from parrot.backends.torch.preferring import train_head
 from parrot.backends.torch.training import Recipe
 from parrot.cli.session import open_spec, run_async
