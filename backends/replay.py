@@ -56,8 +56,11 @@ def open_model(target: str) -> ReplayModel:
     try:
         with _opened(path, "rt") as lines:
             return _read(lines, str(path))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no recording {target!r}") from None
     except (OSError, EOFError, UnicodeError) as error:
-        raise ConfigError(f"the recording {target!r} cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error  # without the number and the path again
+        raise ConfigError(f"the recording {target!r} cannot be read: {why}") from None
 
 
 def write_recording(path: str | Path, model: str, records: Iterable[Record]) -> int:

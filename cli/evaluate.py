@@ -11,7 +11,7 @@ import typer
 from parrot.core.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from parrot.core.evaluation import Report
+    from parrot.core.evaluation import Report, Vote
     from parrot.core.judgements import Judged
 
 
@@ -60,15 +60,19 @@ def evaluate(
     chosen = evaluation_protocol(protocol)
     read = _reader(source)
     rows, development = read(judgements), read(dev) if dev else []
-    sure = _reliability(confidence, rows, development) if confidence else None
+    votes = _votes(rows) if vote or confidence == "votes" else ()
+    sure = _reliability(confidence, rows, development, votes) if confidence else None
     if vote:
-        rows, development = _votes(rows), _votes(development)
+        rows = [one.judged for one in votes]
+        development = [one.judged for one in _votes(development)]
     fitted = development if chosen.fits_threshold or confidence != "gap" else ()
     report = evaluated(rows, chosen, dev=fitted, seed=seed, resamples=resamples)
     _tell(report, sure, json_file)
 
 
-def _reliability(of: str, rows: list[Judged], dev: list[Judged]) -> dict[str, Any]:
+def _reliability(
+    of: str, rows: list[Judged], dev: list[Judged], votes: tuple[Vote, ...]
+) -> dict[str, Any]:
     """What a confidence is worth, as plain data. Raises ConfigError without a split to fit on."""
     from parrot.core.evaluation import (
         fit_slope,
@@ -76,13 +80,12 @@ def _reliability(of: str, rows: list[Judged], dev: list[Judged]) -> dict[str, An
         reliability,
         reliability_to_dict,
         vote_claims,
-        voted,
     )
     from parrot.core.evaluation.checks import check_rows, check_split
 
     check_rows(rows)
     if of == "votes":
-        claims, fit = vote_claims(voted(rows)), {}
+        claims, fit = vote_claims(votes), {}
     elif of == "gap":
         if not dev:
             raise ConfigError("--reliability gap fits its slope on a development split: give --dev")
@@ -102,13 +105,13 @@ def _reader(source: str) -> Callable[[Path], list[Judged]]:
     return readers[source]
 
 
-def _votes(rows: list[Judged]) -> list[Judged]:
+def _votes(rows: list[Judged]) -> tuple[Vote, ...]:
     from parrot.core.evaluation import voted
     from parrot.core.evaluation.checks import check_rows
 
     if rows:
         check_rows(rows)  # a vote would hide what repeats or contradicts itself
-    return [vote.judged for vote in voted(rows)]
+    return voted(rows)
 
 
 def _judgements(path: Path) -> list[Judged]:

@@ -17,7 +17,7 @@ from parrot.adapters.store import SqliteStore
 from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
-from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
 from parrot.core.formats import Form
@@ -112,18 +112,7 @@ def judge(
         Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     judge_model = open_spec(model, connections=concurrency, tag=tag)
-    asking = Asking(
-        concurrency,
-        rpm,
-        tpm,
-        max_asks,
-        max_spent,
-        max_cost,
-        max_seconds,
-        max_failures,
-        price_in,
-        price_out,
-    )
+    asking = asking_of(locals())
     source: Iterable[PreferencePair | Unloadable] = islice(
         read_pairs(pairs, schema=schema, images_root=images_root), limit
     )
