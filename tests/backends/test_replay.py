@@ -193,5 +193,5 @@ def test_a_recording_that_is_not_there_is_named_without_an_error_number(tmp_path
         with pytest.raises(ConfigError, match=r"there is no recording '.*gone\.jsonl") as caught:
             open_model(str(tmp_path / name))
         assert "Errno" not in str(caught.value)
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory$"):
+    with pytest.raises(ConfigError, match=r"cannot be read: Is a directory$"):
         open_model(str(tmp_path))

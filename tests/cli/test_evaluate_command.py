@@ -198,6 +198,19 @@ def test_a_split_that_leaks_and_a_split_that_lacks(run, written):
     assert (lacking.exit_code, "development split" in lacking.stderr) == (2, True)
 
 
+def test_votes_are_counted_once_for_the_table_and_the_reliability(run, written, monkeypatch):
+    from parrot.core import evaluation
+
+    counted, plain = [], evaluation.voted
+    monkeypatch.setattr(evaluation, "voted", lambda rows: counted.append(len(rows)) or plain(rows))
+    more = ("--vote", "--reliability", "votes", "--json", "-")
+    result = run(written(ROWS), "--protocol", "no-tie-strict", *more)
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert (told["judgements"], told["reliability"]["of"]) == (3, "votes")
+    assert [count for count in counted if count] == [4]
+
+
 def test_importing_the_command_is_light():
     code = (
         "import sys, parrot.cli.evaluate; "

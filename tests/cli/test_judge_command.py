@@ -139,21 +139,6 @@ def test_reliability_of_votes_and_of_gaps(pairwise, tmp_path):
     assert f"over {votes['n']} claims by votes" in screen.stdout
 
 
-def test_votes_are_counted_once_for_the_table_and_the_reliability(pairwise, monkeypatch):
-    from typer.testing import CliRunner
-
-    from parrot.cli import app
-    from parrot.core import evaluation
-
-    counted, plain = [], evaluation.voted
-    monkeypatch.setattr(evaluation, "voted", lambda rows: counted.append(1) or plain(rows))
-    arguments = ["evaluate", str(pairwise[0]), "--protocol", "no-tie-strict", "--resamples", "9"]
-    done = CliRunner().invoke(app, [*arguments, "--vote", "--reliability", "votes"])
-    assert done.exit_code == 0, done.output
-    assert len(counted) == 1
-    assert agreement(pairwise[0], "--vote", "--reliability", "votes")["judgements"] == 40
-
-
 def turned(row):
     return {"A": "B", "B": "A", "TIE": "TIE", None: None}[row.get("winner")]
 
