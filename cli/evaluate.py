@@ -67,7 +67,8 @@ def evaluate(
         development = [one.judged for one in _votes(development)]
     fitted = development if chosen.fits_threshold or confidence != "gap" else ()
     report = evaluated(rows, chosen, dev=fitted, seed=seed, resamples=resamples)
-    _tell(report, sure, json_file)
+    split = dev.name if dev and report.threshold else None
+    _tell(report, sure, json_file, split)
 
 
 def _reliability(
@@ -143,12 +144,15 @@ def _genai_answers(path: Path) -> list[Judged]:
     ]
 
 
-def _tell(report: Report, sure: dict[str, Any] | None, json_file: str | None) -> None:
+def _tell(
+    report: Report, sure: dict[str, Any] | None, json_file: str | None, split: str | None
+) -> None:
     import json
 
     from parrot.core.evaluation import report_to_dict
 
     told = report_to_dict(report) | ({"reliability": sure} if sure else {})
+    told |= {"fitted_on": split} if split else {}
     text = json.dumps(told, indent=2)
     if json_file == "-":
         typer.echo(text)
@@ -158,15 +162,16 @@ def _tell(report: Report, sure: dict[str, Any] | None, json_file: str | None) ->
             Path(json_file).write_text(f"{text}\n", encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"cannot write {json_file!r}: {error.strerror}") from None
-    _print(report, sure)
+    _print(report, sure, split)
 
 
-def _print(report: Report, sure: dict[str, Any] | None) -> None:
+def _print(report: Report, sure: dict[str, Any] | None, split: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    for name, value in _lines(report) + (_calibration(sure) if sure else []):
+    fitted = [("fitted on", split)] if split else []
+    for name, value in _lines(report) + fitted + (_calibration(sure) if sure else []):
         table.add_row(name, value)
     console = Console(highlight=False, markup=False)
     console.print(f"{report.protocol}: {report.definition}")

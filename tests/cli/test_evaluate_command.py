@@ -113,6 +113,9 @@ def test_a_threshold_is_told(run, written):
     result = run(path, "--protocol", "editreward-bench-eps", "--dev", split)
     assert result.exit_code == 0
     assert "tie within 0.5 (100.00 % of 1 development rows)" in " ".join(result.stdout.split())
+    assert "fitted on dev.jsonl" in " ".join(result.stdout.split())
+    told = run(path, "--protocol", "editreward-bench-eps", "--dev", split, "--json", "-")
+    assert json.loads(told.stdout)["fitted_on"] == "dev.jsonl"
 
 
 def test_recorded_answers_are_read_as_they_are(run, tmp_path):
