@@ -56,8 +56,10 @@ def open_model(target: str) -> ReplayModel:
     try:
         with _opened(path, "rt") as lines:
             return _read(lines, str(path))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no recording {target!r}") from None
     except (OSError, EOFError, UnicodeError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or error
+        why = getattr(error, "strerror", None) or error  # without the number and the path again
         raise ConfigError(f"the recording {target!r} cannot be read: {why}") from None
 
 

@@ -11,7 +11,7 @@ import typer
 from parrot.core.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
-    from parrot.core.evaluation import Report
+    from parrot.core.evaluation import Report, Vote
     from parrot.core.judgements import Judged
 
 
@@ -60,15 +60,20 @@ def evaluate(
     chosen = evaluation_protocol(protocol)
     read = _reader(source)
     rows, development = read(judgements), read(dev) if dev else []
-    sure = _reliability(confidence, rows, development) if confidence else None
+    votes = _votes(rows) if vote or confidence == "votes" else ()
+    sure = _reliability(confidence, rows, development, votes) if confidence else None
     if vote:
-        rows, development = _votes(rows), _votes(development)
+        rows = [one.judged for one in votes]
+        development = [one.judged for one in _votes(development)]
     fitted = development if chosen.fits_threshold or confidence != "gap" else ()
     report = evaluated(rows, chosen, dev=fitted, seed=seed, resamples=resamples)
-    _tell(report, sure, json_file)
+    split = dev.name if dev and report.threshold else None
+    _tell(report, sure, json_file, split)
 
 
-def _reliability(of: str, rows: list[Judged], dev: list[Judged]) -> dict[str, Any]:
+def _reliability(
+    of: str, rows: list[Judged], dev: list[Judged], votes: tuple[Vote, ...]
+) -> dict[str, Any]:
     """What a confidence is worth, as plain data. Raises ConfigError without a split to fit on."""
     from parrot.core.evaluation import (
         fit_slope,
@@ -76,13 +81,12 @@ def _reliability(of: str, rows: list[Judged], dev: list[Judged]) -> dict[str, An
         reliability,
         reliability_to_dict,
         vote_claims,
-        voted,
     )
     from parrot.core.evaluation.checks import check_rows, check_split
 
     check_rows(rows)
     if of == "votes":
-        claims, fit = vote_claims(voted(rows)), {}
+        claims, fit = vote_claims(votes), {}
     elif of == "gap":
         if not dev:
             raise ConfigError("--reliability gap fits its slope on a development split: give --dev")
@@ -102,13 +106,13 @@ def _reader(source: str) -> Callable[[Path], list[Judged]]:
     return readers[source]
 
 
-def _votes(rows: list[Judged]) -> list[Judged]:
+def _votes(rows: list[Judged]) -> tuple[Vote, ...]:
     from parrot.core.evaluation import voted
     from parrot.core.evaluation.checks import check_rows
 
     if rows:
         check_rows(rows)  # a vote would hide what repeats or contradicts itself
-    return [vote.judged for vote in voted(rows)]
+    return voted(rows)
 
 
 def _judgements(path: Path) -> list[Judged]:
@@ -140,12 +144,15 @@ def _genai_answers(path: Path) -> list[Judged]:
     ]
 
 
-def _tell(report: Report, sure: dict[str, Any] | None, json_file: str | None) -> None:
+def _tell(
+    report: Report, sure: dict[str, Any] | None, json_file: str | None, split: str | None
+) -> None:
     import json
 
     from parrot.core.evaluation import report_to_dict
 
     told = report_to_dict(report) | ({"reliability": sure} if sure else {})
+    told |= {"fitted_on": split} if split else {}
     text = json.dumps(told, indent=2)
     if json_file == "-":
         typer.echo(text)
@@ -155,15 +162,16 @@ def _tell(report: Report, sure: dict[str, Any] | None, json_file: str | None) ->
             Path(json_file).write_text(f"{text}\n", encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"cannot write {json_file!r}: {error.strerror}") from None
-    _print(report, sure)
+    _print(report, sure, split)
 
 
-def _print(report: Report, sure: dict[str, Any] | None) -> None:
+def _print(report: Report, sure: dict[str, Any] | None, split: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    for name, value in _lines(report) + (_calibration(sure) if sure else []):
+    fitted = [("fitted on", split)] if split else []
+    for name, value in _lines(report) + fitted + (_calibration(sure) if sure else []):
         table.add_row(name, value)
     console = Console(highlight=False, markup=False)
     console.print(f"{report.protocol}: {report.definition}")

@@ -18,7 +18,7 @@ from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
 from parrot.cli.judge_head import HEAD, head_judgements, opened_head
-from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
 from parrot.core.formats import Form
@@ -131,18 +131,7 @@ def judge(
         _tell(told, out, as_json=as_json)
         return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
-    asking = Asking(
-        concurrency,
-        rpm,
-        tpm,
-        max_asks,
-        max_spent,
-        max_cost,
-        max_seconds,
-        max_failures,
-        price_in,
-        price_out,
-    )
+    asking = asking_of(locals())
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = min(checked.pairs, limit or checked.pairs) * len(how.places) * an_ask
 

@@ -13,7 +13,7 @@ from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.ending import ended, tell_run
-from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.core.asks import Sampling
 from parrot.core.outcomes import PairOutcome
 from parrot.core.pipelines.projecting import Projecting
@@ -62,7 +62,7 @@ def project(
     about = {k: v for k, v in folder.about.items() if k in ("version", "pairs", "rubric")}
     about |= {"command": "project", "teacher": model.id, "prompt": how.prompt.id}
     about |= {"verifier": checker.id if checker else model.id}
-    asking = Asking(concurrency, max_failures=max_failures)
+    asking = asking_of(locals())
 
     async def given() -> AsyncIterator[PairOutcome]:
         for outcome in folder.outcomes():

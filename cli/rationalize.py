@@ -16,7 +16,7 @@ from parrot.backends.images import size_of
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
 from parrot.cli.ending import ended, tell_run
-from parrot.cli.session import Asking, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
 from parrot.core.errors import UnknownNameError
@@ -124,18 +124,7 @@ def rationalize(
     if plan:
         _plan(source, how, model.id, out, price_in, price_out)
         return
-    asking = Asking(
-        concurrency,
-        rpm,
-        tpm,
-        max_asks,
-        max_spent,
-        max_cost,
-        max_seconds,
-        max_failures,
-        price_in,
-        price_out,
-    )
+    asking = asking_of(locals())
     checker = open_spec(verifier, connections=concurrency) if verifier else None
     if checker is not None and checker.id == model.id:
         checker = None

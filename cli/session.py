@@ -67,6 +67,28 @@ class Asking:
         )
 
 
+_NAMED = {
+    "concurrency": "concurrency",
+    "rpm": "requests_per_minute",
+    "tpm": "tokens_per_minute",
+    "max_asks": "max_asks",
+    "max_spent": "max_tokens",
+    "max_cost": "max_cost",
+    "max_seconds": "max_seconds",
+    "max_failures": "max_failures",
+    "price_in": "price_in",
+    "price_out": "price_out",
+}
+
+
+def asking_of(options: Mapping[str, Any]) -> Asking:
+    """How models are asked, from a command's options by their names in `parrot.cli.options`.
+
+    What else the mapping holds is left alone, so a command hands on its `locals()` as they are.
+    """
+    return Asking(**{name: options[given] for given, name in _NAMED.items() if given in options})
+
+
 def open_spec(spec: str, **options: Any) -> ChatModel:
     """The model of a spec with those of the options that its kind knows."""
     parsed = parse_spec(spec)

@@ -74,7 +74,7 @@ def meaning_of(value: Any, own: Mapping[str, Meaning]) -> Meaning:
         return own[key]
     if own or key not in KNOWN:
         numeric = key.replace(".", "", 1).lstrip("-").isdigit() or key in {"true", "false"}
-        cure = f"say what it means with labels such as {key}=A (parrot import --labels {key}=A)"
+        cure = f"say what it means, such as `--labels {str(plain(value)).strip()}=A`"
         why = "means A in one table and B in another" if numeric else "is no label that is known"
         raise RecordError(f"{value!r} {why}; {cure}", field="label")
     return KNOWN[key]

@@ -157,9 +157,7 @@ def test_a_wrong_recording_is_said_with_file_line_and_field(text, words, tmp_pat
         open_model(str(path))
 
 
-def test_a_file_that_is_not_there_or_no_gzip(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read"):
-        open_model(str(tmp_path / "absent.jsonl"))
+def test_a_file_that_is_no_gzip(tmp_path):
     (tmp_path / "r.jsonl.gz").write_bytes(gzip.compress(b'{"schema": 1}')[:-9])
     with pytest.raises(ConfigError, match="cannot be read"):
         open_model(str(tmp_path / "r.jsonl.gz"))
@@ -188,3 +186,12 @@ def test_no_line_raises_anything_but_our_errors(tmp_path, line):
     except RecordError:
         return
     assert all(isinstance(g, Reply | ModelError) for g in said(model, ask()))
+
+
+def test_a_recording_that_is_not_there_is_named_without_an_error_number(tmp_path):
+    for name in ("gone.jsonl", "gone.jsonl.gz"):
+        with pytest.raises(ConfigError, match=r"there is no recording '.*gone\.jsonl") as caught:
+            open_model(str(tmp_path / name))
+        assert "Errno" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"cannot be read: Is a directory$"):
+        open_model(str(tmp_path))

@@ -113,6 +113,9 @@ def test_a_threshold_is_told(run, written):
     result = run(path, "--protocol", "editreward-bench-eps", "--dev", split)
     assert result.exit_code == 0
     assert "tie within 0.5 (100.00 % of 1 development rows)" in " ".join(result.stdout.split())
+    assert "fitted on dev.jsonl" in " ".join(result.stdout.split())
+    told = run(path, "--protocol", "editreward-bench-eps", "--dev", split, "--json", "-")
+    assert json.loads(told.stdout)["fitted_on"] == "dev.jsonl"
 
 
 def test_recorded_answers_are_read_as_they_are(run, tmp_path):
@@ -196,6 +199,19 @@ def test_a_split_that_leaks_and_a_split_that_lacks(run, written):
     assert (leaking.exit_code, "shares 1 pairs" in leaking.stderr) == (2, True)
     lacking = run(path, "--protocol", "pickapic")
     assert (lacking.exit_code, "development split" in lacking.stderr) == (2, True)
+
+
+def test_votes_are_counted_once_for_the_table_and_the_reliability(run, written, monkeypatch):
+    from parrot.core import evaluation
+
+    counted, plain = [], evaluation.voted
+    monkeypatch.setattr(evaluation, "voted", lambda rows: counted.append(len(rows)) or plain(rows))
+    more = ("--vote", "--reliability", "votes", "--json", "-")
+    result = run(written(ROWS), "--protocol", "no-tie-strict", *more)
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert (told["judgements"], told["reliability"]["of"]) == (3, "votes")
+    assert [count for count in counted if count] == [4]
 
 
 def test_importing_the_command_is_light():

@@ -10,6 +10,7 @@ from parrot.backends.replay import Recorder
 from parrot.backends.replay import open_model as open_recording
 from parrot.core.candidates import Drop, Keep
 from parrot.core.engine import MemoryStore, batched, bridged
+from parrot.core.registry import open_model as open_named
 from parrot.core.testing.app import Behaviour
 from parrot.core.testing.broken_stores import FileStore
 from parrot.core.testing.conformance import (
@@ -51,6 +52,10 @@ def test_openai_models_that_can_less(server, ability):
 def test_openai_models_behind_a_slow_server():
     with LoopbackServer(lambda r: "late", Behaviour(latency_s=0.01)) as slow:
         check_model(lambda: open_model(slow.target(), connections=3))
+
+
+def test_the_miniature_teacher():
+    check_model(lambda: open_named("miniature:teacher"))
 
 
 def test_recorders_and_their_recordings(tmp_path):
