@@ -14,9 +14,9 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from parrot.adapters.store import SqliteStore
+from parrot.backends.identity import digest_of
 from parrot.backends.miniature.studied import Labelled, held_out
 from parrot.backends.torch.distil import distil
-from parrot.backends.identity import digest_of
 from parrot.backends.torch.preferring import train_head
 from parrot.backends.torch.training import Recipe
 from parrot.cli.session import open_spec, run_async
