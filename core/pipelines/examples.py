@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
 from parrot.core.asks import Ask, Sampling
@@ -30,7 +32,7 @@ def scores_only(candidate: Candidate) -> Candidate:
     A student of such candidates is asked as any other and learns to score without saying why. A
     refined request stays: it is asked for.
     """
-    body = candidate.rationale.body
+    body: Any = candidate.rationale.body  # one of two classes, and `evolve` is typed for one
     bare = tuple(evolve(finding, justification="") for finding in body.findings)
     silent = evolve(body, findings=bare, analysis="", summary="")
     return evolve(candidate, rationale=evolve(candidate.rationale, body=silent))
