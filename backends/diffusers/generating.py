@@ -41,7 +41,8 @@ class DiffusersGenerator:
     ) -> None:
         if max_batch < 1:
             raise ConfigError("max_batch is at least 1")
-        self._pipeline, self._most, self._call = pipeline, max_batch, dict(call or {})
+        self._pipeline: Any = pipeline
+        self._most, self._call = max_batch, dict(call or {})
         self._takes = frozenset(inspect.signature(type(pipeline).__call__).parameters)
         kind = type(pipeline).__name__
         for key in self._call:

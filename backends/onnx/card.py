@@ -98,7 +98,8 @@ def read_card(folder: Path) -> Card:
 
 def _card(held: dict[str, Any], path: Path) -> Card:
     try:
-        return Card(**held | {"looks": Looks(**held["looks"])})
+        parts: dict[str, Any] = {**held, "looks": Looks(**held["looks"])}
+        return Card(**parts)
     except (KeyError, TypeError, ValueError) as error:
         said = str(error).strip().splitlines()[0][:200]
         raise ConfigError(f"{path} cannot be used: {said}") from None

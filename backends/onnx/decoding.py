@@ -113,6 +113,7 @@ class _Batch:
     def first(self) -> Array:
         """Scores of the first token of every row. In chunks: what looks at what is a square."""
         rows, width = self._ids.shape
+        scores = np.zeros((rows, 0), np.float32)
         held, some = self._mask.shape[1] - width, max(1, CHUNK // rows)
         for start in range(0, width, some):
             now = slice(start, min(start + some, width))

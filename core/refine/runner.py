@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
 
@@ -159,7 +159,7 @@ async def _all(works: Sequence[Awaitable[Draft]]) -> list[Draft]:
         raise
 
 
-async def _cancelled(tasks: Sequence[asyncio.Future[Draft] | asyncio.Task[Trace]]) -> None:
+async def _cancelled(tasks: Sequence[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
