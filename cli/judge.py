@@ -21,6 +21,7 @@ from parrot.cli.judge_head import HEAD, head_judgements, opened_head
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
+from parrot.core.expecting import TOP
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged
 from parrot.core.pipelines.judging import Judging
@@ -63,6 +64,14 @@ def judge(
         int,
         typer.Option(min=1, help="Judgements a pair and order.", rich_help_panel=options.WORDS),
     ] = 1,
+    expected: Annotated[
+        bool,
+        typer.Option(
+            "--expected",
+            help="Judge by expected scores, from the model's log-probabilities.",
+            rich_help_panel=options.WORDS,
+        ),
+    ] = False,
     probe: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +124,13 @@ def judge(
         chosen_member(Form, "form", form),
         BOTH_ORDERS if both_orders else (Order.AB,),
         samples,
-        Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+        Sampling(
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed,
+            top_logprobs=TOP if expected else None,
+        ),
+        expected=expected,
     )
     source: Iterable[PreferencePair | Unloadable] = islice(
         read_pairs(pairs, schema=schema, images_root=images_root), limit

@@ -16,6 +16,7 @@ from parrot.core.candidates import Order
 from parrot.core.critiques import Comparison, Critique, Score
 from parrot.core.engine import Engine, Job
 from parrot.core.errors import ConfigError
+from parrot.core.expecting import expected
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged, Judgement, request_key
 from parrot.core.pipelines.rationalizing import whole
@@ -29,7 +30,8 @@ class Judging:
     """How a model is asked. rubric: None chooses the shipped one that fits each request.
 
     orders: in which the images of a comparison are shown; a critique sees one image and has none.
-    samples: judgements a pair and order. Raises ConfigError for a pointwise form in two orders.
+    samples: judgements a pair and order. expected: judge by expected scores (`core.expecting`); the
+    sampling must ask for alternatives. Raises ConfigError for a pointwise form in two orders.
     """
 
     prompt: Prompt = field(factory=Prompt)
@@ -38,10 +40,13 @@ class Judging:
     orders: tuple[Order, ...] = field(default=(Order.AB,), validator=validators.min_len(1))
     samples: int = field(default=1, validator=validators.ge(1))
     sampling: Sampling = field(factory=Sampling)
+    expected: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.form is Form.POINTWISE and self.orders != (Order.AB,):
             raise ConfigError("pointwise judging shows one image at a time: it has no orders")
+        if self.expected and not self.sampling.top_logprobs:
+            raise ConfigError("expected scores need a sampling with top_logprobs of at least 1")
 
     def rubric_of(self, pair: PreferencePair) -> Rubric:
         return self.rubric or rubric_for(pair.request)
@@ -137,7 +142,10 @@ def _scores(
     for reply in map(whole, replies):
         if isinstance(reply, Failed):
             return reply
-        body = how.prompt.format.read(reply.text, rubric, how.form).value
+        told = expected(reply, rubric.scale) if how.expected else reply
+        if told is None:
+            return Failed(FailureKind.UNREADABLE, "no log-probabilities of its scores")
+        body = how.prompt.format.read(told.text, rubric, how.form).value
         for scores in _sides(body, order):
             mean = mean_score(scores, applicable)
             if isinstance(mean, Failed):

@@ -1,0 +1,82 @@
+"""Expected scores: what a score is on average over the levels that the model weighed.
+
+A written score hides how sure the model was, and two that are equal hide which it would rather have
+put higher. The log-probabilities of the score's own token tell both.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Final
+
+from attrs import evolve
+
+from parrot.core.asks import Reply, TokenLogprob
+from parrot.core.rubric import Scale
+
+TOP: Final = 20
+"""Alternatives to ask for: as many as servers give."""
+_SCORE = re.compile(
+    r"^[^\w\n]*(?:\d{1,2}[.)][^\w\n]*)?Score(?:[ _][AB])?[^\w\n]*[:：][^\w\n]*(\d(?:\.\d+)?)(?![\w.])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LEVEL = re.compile(r"\d(?:\.\d+)?")
+
+
+def expected(reply: Reply, scale: Scale) -> Reply | None:
+    """The reply with each score of a markup judgement replaced by its expectation, within the scale.
+
+    A score's tenths stay as written where they are a token of their own: what would have followed
+    another level is not known. None where there is no score, where the log-probabilities do not
+    spell the reply, or where levels have two digits (a scale of 10 and more).
+    """
+    spelt = reply.logprobs
+    if not spelt or scale.high >= 10 or not "".join(t.token for t in spelt).startswith(reply.text):
+        return None
+    found = list(_SCORE.finditer(reply.text))
+    if not found:
+        return None
+    ends = list(accumulate(len(one.token) for one in spelt))
+    text, at = "", 0
+    for score in found:
+        token = spelt[bisect_right(ends, score.start(1))]
+        value = float(score[1]) + lean(token, scale)
+        text += reply.text[at : score.start(1)] + f"{scale_bound(value, scale):.4f}"
+        at = score.end(1)
+    return evolve(reply, text=text + reply.text[at:], logprobs=None)
+
+
+def lean(token: TokenLogprob, scale: Scale) -> float:
+    """How far the mean over a score token's alternatives lies above the level that was written."""
+    written = _level(token.token, scale)
+    if written is None:
+        return 0.0
+    weights: dict[float, float] = {}
+    for text, logprob in _alternatives(token):
+        level = _level(text, scale)
+        if level is not None:
+            weights[level] = weights.get(level, 0.0) + math.exp(logprob)
+    total = sum(weights.values())
+    return sum(w * (level - written) for level, w in weights.items()) / total if total else 0.0
+
+
+def scale_bound(value: float, scale: Scale) -> float:
+    """The value, or the nearer end of the scale."""
+    return min(scale.high, max(scale.low, value))
+
+
+def _alternatives(token: TokenLogprob) -> Sequence[tuple[str, float]]:
+    chosen = (token.token, token.logprob)
+    return token.top if any(text == token.token for text, _ in token.top) else (*token.top, chosen)
+
+
+def _level(text: str, scale: Scale) -> float | None:
+    said = text.strip()
+    if not _LEVEL.fullmatch(said):
+        return None
+    level = float(said)
+    return level if scale.low <= level <= scale.high else None
