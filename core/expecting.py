@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -20,8 +20,10 @@ from parrot.core.rubric import Scale
 
 TOP: Final = 20
 """Alternatives to ask for: as many as servers give."""
-_SCORE = re.compile(
-    r"^[^\w\n]*(?:\d{1,2}[.)][^\w\n]*)?Score(?:[ _][AB])?[^\w\n]*[:：][^\w\n]*(\d(?:\.\d+)?)(?![\w.])",
+_FIELD = re.compile(
+    r"^[^\w\n]*(?:\d{1,2}[.)][^\w\n]*)?(?:"
+    r"Score(?:[ _](?P<side>[AB]))?[^\w\n]*[:：][^\w\n]*(?P<score>\d(?:\.\d+)?)(?![\w.])"
+    r"|Winner[^\w\n]*[:：][^\w\n]*(?P<winner>A|B|Tie)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _LEVEL = re.compile(r"\d(?:\.\d+)?")
@@ -31,23 +33,34 @@ def expected(reply: Reply, scale: Scale) -> Reply | None:
     """The reply with each score of a markup judgement replaced by its expectation, within the scale.
 
     A score's tenths stay as written where they are a token of their own: what would have followed
-    another level is not known. None where there is no score, where the log-probabilities do not
-    spell the reply, or where levels have two digits (a scale of 10 and more).
+    another level is not known. Winners are written anew to agree. None where there is no score, where
+    the log-probabilities do not spell the reply, or where levels have two digits (a scale of 10).
     """
     spelt = reply.logprobs
     if not spelt or scale.high >= 10 or not "".join(t.token for t in spelt).startswith(reply.text):
         return None
-    found = list(_SCORE.finditer(reply.text))
-    if not found:
-        return None
     ends = list(accumulate(len(one.token) for one in spelt))
+    sides: dict[str, float] = {}
     text, at = "", 0
-    for score in found:
-        token = spelt[bisect_right(ends, score.start(1))]
-        value = float(score[1]) + lean(token, scale)
-        text += reply.text[at : score.start(1)] + f"{scale_bound(value, scale):.4f}"
-        at = score.end(1)
-    return evolve(reply, text=text + reply.text[at:], logprobs=None)
+    for field in _FIELD.finditer(reply.text):
+        if field["score"]:
+            start, end = field.span("score")
+            value = float(field["score"]) + lean(spelt[bisect_right(ends, start)], scale)
+            sides[(field["side"] or "").upper()] = value = scale_bound(value, scale)
+            said = f"{value:.4f}"
+        else:
+            start, end = field.span("winner")
+            said = _winner(sides) or field["winner"]
+        text, at = text + reply.text[at:start] + said, end
+    return evolve(reply, text=text + reply.text[at:], logprobs=None) if sides else None
+
+
+def _winner(sides: Mapping[str, float]) -> str | None:
+    """The winner by the latest scores of A and of B; None where one has none."""
+    if not {"A", "B"} <= sides.keys():
+        return None
+    lead = round(sides["A"] - sides["B"], 4)
+    return "A" if lead > 0 else "B" if lead < 0 else "Tie"
 
 
 def lean(token: TokenLogprob, scale: Scale) -> float:

@@ -93,3 +93,18 @@ def test_what_cannot_be_had_is_none(reply):
 def test_levels_of_two_digits_are_not_guessed():
     reply = judged(*(score_token(2, [0.1, 0.2, 0.3, 0.4]),) * 2)
     assert expected(reply, evolve(SCALE, high=10.0)) is None
+
+
+def test_a_winner_of_the_written_scores_does_not_stand_against_the_expected_ones():
+    spelt = [TokenLogprob("# Detailed Judgement\n", 0.0)]
+    for n, name in enumerate(("Text Faithfulness", "Physical and Visual Quality"), start=1):
+        spelt += [
+            TokenLogprob(f"{n}. {name}:\n## Justification: both\n## Score A:", 0.0),
+            score_token(3, [0.01, 0.01, 0.97, 0.01]),
+            TokenLogprob("\n## Score B:", 0.0),
+            score_token(3, [0.5, 0.01, 0.48, 0.01]),
+            TokenLogprob("\n## Winner: Tie\n", 0.0),
+        ]
+    reply = Reply("".join(one.token for one in spelt), logprobs=tuple(spelt))
+    body = MARKUP.read(expected(reply, SCALE).text, TEXT_TO_IMAGE, Form.PAIRWISE).value
+    assert all(one.score_a > one.score_b for one in body.findings[:2])
