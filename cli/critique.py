@@ -16,6 +16,7 @@ from parrot.cli.session import open_spec, rubric_option, run_async
 from parrot.core.asks import Failed, Reply, Sampling
 from parrot.core.critiques import NA, Critique, Reading, Score
 from parrot.core.engine import Engine
+from parrot.core.errors import ConfigError
 from parrot.core.formats import Form
 from parrot.core.pipelines.rationalizing import whole
 from parrot.core.records.bodies import body_to_record
@@ -48,6 +49,8 @@ def critique(
     as_json: options.AsJson = False,
 ) -> None:
     """Has a model judge one image by what was asked for, and prints what it says."""
+    if not request.strip():
+        raise ConfigError("--request is empty: there is nothing to judge the image by")
     wanted = Request(request, tuple(image_from_path(path) for path in source or ()))
     judged_by = rubric_option(rubric) or rubric_for(wanted)
     prompt = chosen_prompt(layout, reply_format, wording)

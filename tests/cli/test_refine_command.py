@@ -176,3 +176,11 @@ def test_a_critique_to_read_and_as_json(here, done):
     edit = here(*asked, "--source", image, "--no-refine")[1]
     assert "Image Faithfulness: " in edit
     assert "refined request" not in edit
+
+
+def test_a_critique_of_no_request_is_refused_before_anything_is_asked(here, done):
+    out, _ = done
+    image = out / rows(out / "results.jsonl")[0]["image"]
+    status, _, told = here("critique", image, "--request", " ", "--model", "miniature:teacher-low")
+    assert status == 2
+    assert told.startswith("error: --request is empty")
