@@ -24,9 +24,7 @@ def digest_of(folder: Path, dtype: str) -> str:
     """16 hex digits over weights, adapters, tokenizer, processor, chat template, code and dtype."""
     whole = hashlib.sha256(f"parrot-checkpoint-1|{dtype}".encode())
     for path in _telling(folder):
-        stat = path.stat()
-        one = _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
-        whole.update(f"|{path.relative_to(folder).as_posix()}:{one}".encode())
+        whole.update(f"|{path.relative_to(folder).as_posix()}:{file_digest(path)}".encode())
     return whole.hexdigest()[:16]
 
 
@@ -40,8 +38,14 @@ def _telling(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def file_digest(path: Path) -> str:
+    """64 hex digits over a file's bytes. Raises ConfigError where it cannot be read."""
+    stat = path.stat()
+    return _remembered(str(path), stat.st_size, stat.st_mtime_ns)
+
+
 @lru_cache(maxsize=4096)
-def _file_digest(path: str, size: int, changed: int) -> str:
+def _remembered(path: str, size: int, changed: int) -> str:
     del size, changed  # they are the memory's key: another size or time is another digest
     found = hashlib.sha256()
     try:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from parrot.core.errors import ConfigError
+from parrot.backends.identity import file_digest
 
 _TELLING: Final = (".safetensors", ".bin", ".pt", ".json", ".txt", ".model", ".jinja")
-_BLOCK: Final = 1 << 22
 
 
 def digest_of(place: Path) -> str:
     """64 hex digits over the weights, configurations and vocabularies of a folder, or of a file."""
     whole = hashlib.sha256(b"parrot-pipeline-1")
     for path in _files(place):
-        stat = path.stat()
         name = path.relative_to(place).as_posix() if path != place else path.name
-        whole.update(f"|{name}:{_file_digest(str(path), stat.st_size, stat.st_mtime_ns)}".encode())
+        whole.update(f"|{name}:{file_digest(path)}".encode())
     return whole.hexdigest()
 
 
@@ -33,19 +30,6 @@ def _files(place: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(place).parts)
         if path.is_file() and not hidden and path.suffix in _TELLING:
             yield path
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(path: str, size: int, changed: int) -> str:
-    del size, changed  # they are the memory's key: another size or time is another digest
-    try:
-        with Path(path).open("rb") as file:
-            found = hashlib.sha256()
-            while block := file.read(_BLOCK):
-                found.update(block)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    return found.hexdigest()
 
 
 def call_digest(call: Mapping[str, Any]) -> str:
