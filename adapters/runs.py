@@ -8,20 +8,20 @@ sees half a run. Knows files, not models.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
+from parrot.adapters.disk import explained
 from parrot.backends.images import image_from_path
 from parrot.core.candidates import Candidate, Drop, Order, Undecided
-from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError, StoreFullError
+from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError
 from parrot.core.funnel import Funnel, Stage
 from parrot.core.outcomes import End, Fate, Lost, PairOutcome
 from parrot.core.records.failures import StoredFailure, failure_from_record, failure_to_record
@@ -38,7 +38,7 @@ RUN_SCHEMA = 1
 IN_RUN = "run:"
 FILES = ("rationales.jsonl", "dropped.jsonl", "failed.jsonl", "outcomes.jsonl")
 _SUFFIX = {"image/jpeg": ".jpg"}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_KEPT: Final = "everything answered before is stored"
 _SAME = ("command", "teacher", "anchored")
 
 
@@ -71,7 +71,7 @@ class RunWriter:
         return self
 
     def _open(self) -> None:
-        with _explained(self.folder):
+        with explained(self.folder, _KEPT):
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in FILES:
                 handle = (self.folder / f"{name}.partial").open("w", encoding="utf-8", newline="\n")
@@ -95,7 +95,7 @@ class RunWriter:
     def _finish(self, status: str) -> None:
         """Gives the files their names; `status` is "done", or why the run ended early."""
         try:
-            with _explained(self.folder):
+            with explained(self.folder, _KEPT):
                 self._stack.close()
                 for name in FILES:
                     (self.folder / f"{name}.partial").replace(self.folder / name)
@@ -160,33 +160,22 @@ class RunWriter:
         suffix = _SUFFIX.get(image.media_type, "." + image.media_type.partition("/")[2])
         name = f"images/{image.sha256[:32]}{suffix}"
         place = self.folder / name
-        with _explained(place):
+        with explained(place, _KEPT):
             if not place.exists():
                 place.parent.mkdir(exist_ok=True)
                 place.write_bytes(image.source)
         return f"{IN_RUN}{name}"
 
     def _line(self, name: str, record: Mapping[str, Any]) -> None:
-        with _explained(self.folder / name):
+        with explained(self.folder / name, _KEPT):
             self._files[name].write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def _write_json(self, name: str, data: Mapping[str, Any]) -> None:
         place = self.folder / f"{name}.partial"
-        with _explained(self.folder / name):
+        with explained(self.folder / name, _KEPT):
             text = json.dumps(data, indent=2, ensure_ascii=False)
             place.write_text(text + "\n", encoding="utf-8")
             place.replace(self.folder / name)
-
-
-@contextmanager
-def _explained(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            message = f"no space left to write {place}; everything answered before is stored"
-            raise StoreFullError(message) from None
-        raise StoreError(f"cannot write {place}: {error.strerror}") from None
 
 
 def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:

@@ -7,20 +7,20 @@ and `results.jsonl` (a row a request, in input order). Knows files, not models.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from attrs import evolve
 
+from parrot.adapters.disk import explained
 from parrot.backends.images import image_from_path
 from parrot.core.asks import Failed, FailureKind
-from parrot.core.errors import ConfigError, ImageError, RecordError, StoreError, StoreFullError
+from parrot.core.errors import ConfigError, ImageError, RecordError
 from parrot.core.records.drafts import draft_from_record, draft_to_record, request_from_record
 from parrot.core.records.pairs import ImageRef
 from parrot.core.refine.drafts import Draft, Draw, Trace
@@ -29,7 +29,7 @@ from parrot.core.values import Image, Request
 TRACE_SCHEMA: Final = 1
 TRACE, RESULTS = "trace.jsonl", "results.jsonl"
 _SUFFIX: Final = {"image/jpeg": ".jpg"}
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_KEPT: Final = "every draft before is kept"
 _AGAIN: Final = (FailureKind.THROTTLED, FailureKind.TRANSIENT, FailureKind.TIMEOUT)
 _SAME: Final = (
     "command",
@@ -60,7 +60,7 @@ class TraceFolder:
 
     def __enter__(self) -> Self:
         _refuse_another(self.folder, self.about)
-        with _explained(self.folder):
+        with explained(self.folder, _KEPT):
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             self._rows = self._read()
             self._trace = (self.folder / TRACE).open("a", encoding="utf-8", newline="\n")
@@ -77,10 +77,10 @@ class TraceFolder:
     ) -> None:
         for handle in (self._trace, self._results):
             if handle is not None:
-                with _explained(self.folder):
+                with explained(self.folder, _KEPT):
                     handle.close()
         partial = self.folder / f"{RESULTS}.partial"
-        with _explained(self.folder):
+        with explained(self.folder, _KEPT):
             if kind is None:
                 partial.replace(self.folder / RESULTS)
             else:
@@ -108,7 +108,7 @@ class TraceFolder:
         settled = evolve(draft, image=self._kept(image)) if isinstance(image, Image) else draft
         row = draft_to_record(run, settled, image_ref=self._ref)
         assert self._trace is not None
-        with _explained(self.folder / TRACE):
+        with explained(self.folder / TRACE, _KEPT):
             self._trace.write(json.dumps(row, ensure_ascii=True) + "\n")
             self._trace.flush()
         return settled
@@ -117,7 +117,7 @@ class TraceFolder:
         """Writes how a request ended; the row as plain data."""
         row = result_of(run, trace, self._ref)
         assert self._results is not None
-        with _explained(self.folder / RESULTS):
+        with explained(self.folder / RESULTS, _KEPT):
             self._results.write(json.dumps(row, ensure_ascii=True) + "\n")
         return row
 
@@ -125,7 +125,7 @@ class TraceFolder:
         suffix = _SUFFIX.get(image.media_type, "." + image.media_type.partition("/")[2])
         place = self.folder / "images" / f"{image.sha256[:32]}{suffix}"
         if isinstance(image.source, bytes) and not place.exists():
-            with _explained(place):
+            with explained(place, _KEPT):
                 fresh = place.with_suffix(f".{os.getpid()}.partial")
                 fresh.write_bytes(image.source)
                 fresh.replace(place)
@@ -259,14 +259,3 @@ def _refuse_another(folder: Path, about: Mapping[str, Any]) -> None:
                 f"{folder} holds another run ({name}: {before!r}, not {now!r}), which would be lost;"
                 " choose another --out"
             )
-
-
-@contextmanager
-def _explained(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            message = f"no space left to write {place}; every draft before is kept"
-            raise StoreFullError(message) from None
-        raise StoreError(f"cannot write {place}: {error.strerror}") from None
