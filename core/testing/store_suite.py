@@ -205,6 +205,9 @@ def _comes_back(open_store: OpenStore) -> None:
             store.put(RICH)
             for record, found in zip(RICH, store.scan(), strict=False):
                 expect(found == record, f"scan() gives {found!r}, not {record!r}")
+            answered = {one.key for one in RICH if isinstance(one.outcome, Reply)}
+            said = set(store.have([one.key for one in RICH]))
+            expect(said == answered, "have() tells of the keys with a reply, and of no other")
 
 
 def check_store(
