@@ -147,7 +147,7 @@ def test_a_killed_training_ends_with_the_same_numbers(checkpoint, tmp_path):
         learned(checkpoint, pairs(5), tmp_path / "out", recipe=SMALL, say=kill)
     said = []
     again = learned(checkpoint, pairs(5), tmp_path / "out", recipe=SMALL, say=said.append)
-    assert min(line["step"] for line in said) == 5  # from the checkpoint, not from the start
+    assert min(line["step"] for line in said) > 1  # from a checkpoint, not from the start
     assert not (again.folder / "checkpoints").exists()
     one, other = (
         open_head(done.folder, prompt=PROMPT).margins(pairs(5)) for done in (whole, again)
