@@ -22,7 +22,7 @@ from parrot.adapters.server import chat, native, scalars
 from parrot.adapters.server.bodies import Pictures, json_of, pictures
 from parrot.adapters.server.limits import Admission, Limits
 from parrot.adapters.server.metrics import Counts, prometheus
-from parrot.adapters.server.receiving import Held, read_with
+from parrot.adapters.server.receiving import Held, drained, read_with
 from parrot.adapters.server.refusing import Refusal
 from parrot.core.asks import Failed
 from parrot.core.errors import ParrotError, RunStopped
@@ -214,7 +214,7 @@ def _guarded(service: Service, path: str, handler: Handler) -> Handler:
         began = time.monotonic()
         try:
             if path not in OPEN:
-                _check(service.token, request)
+                await _check(service.token, request)
             response = await handler(request)
         except Refusal as refusal:
             response = _told(path, refusal)
@@ -228,12 +228,13 @@ def _guarded(service: Service, path: str, handler: Handler) -> Handler:
     return guarded
 
 
-def _check(token: str | None, request: Request) -> None:
+async def _check(token: str | None, request: Request) -> None:
     if token is None:
         return
     given = request.headers.get("authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-        raise Refusal(401, "a bearer token is needed", unread=True)
+        unread = not await drained(request)
+        raise Refusal(401, "a bearer token is needed", unread=unread)
 
 
 def _told(path: str, refusal: Refusal) -> Response:

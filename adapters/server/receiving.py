@@ -14,6 +14,7 @@ from parrot.adapters.server.refusing import Refusal, bad
 
 T = TypeVar("T")
 SMALL: Final = 64 * 2**10
+_DRAINING: Final = 1.0  # seconds that a body which nobody wants may take
 
 
 async def read_with(data: bytes, reader: Callable[..., T], *given: Any) -> T:
@@ -22,6 +23,23 @@ async def read_with(data: bytes, reader: Callable[..., T], *given: Any) -> T:
     if len(data) <= SMALL:
         return reader(*given)
     return await asyncio.to_thread(reader, *given)
+
+
+async def drained(request: Request) -> bool:
+    """Reads a small body away; False where it is not known to be small, slow, or cut short.
+
+    A connection that is closed with a body unread is reset, and the refusal may be lost with it.
+    """
+    declared = request.headers.get("content-length", "")
+    if not declared.isdigit() or int(declared) > SMALL:
+        return False
+    try:
+        async with asyncio.timeout(_DRAINING):
+            async for _ in request.stream():
+                pass
+    except (TimeoutError, ClientDisconnect):
+        return False
+    return True
 
 
 @define(slots=True, eq=False)

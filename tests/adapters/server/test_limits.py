@@ -154,3 +154,15 @@ def test_what_is_under_way_is_answered_before_the_end(serve):
     assert found["answer"].status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{served.url}/health")
+
+
+def test_a_small_body_is_read_before_it_is_refused_so_that_the_connection_lives(serve):
+    with serve(ScriptedModel(critique_by_colour), token="sesame") as served:
+        small = httpx.post(f"{served.url}/score", json=items(0, 1))
+        assert small.status_code == 401
+        assert "connection" not in small.headers
+        try:
+            large = httpx.post(f"{served.url}/score", content=b" " * 2**22, timeout=20)
+        except httpx.TransportError:  # closed while we were still sending
+            return
+        assert large.headers["connection"] == "close"
