@@ -1,14 +1,15 @@
-"""What a full or failing disk is told as, wherever a folder of results is written."""
+"""Folders of results on disk: JSON objects read, and what a full or broken disk is told as."""
 
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from parrot.core.errors import StoreError, StoreFullError
+from parrot.core.errors import ConfigError, RecordError, StoreError, StoreFullError
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -22,3 +23,28 @@ def explained(place: Path, kept: str) -> Iterator[None]:
         if error.errno in _FULL:
             raise StoreFullError(f"no space left to write {place}; {kept}") from None
         raise StoreError(f"cannot write {place}: {error.strerror}") from None
+
+
+def read_object(place: Path) -> dict[str, Any]:
+    """The JSON object that a file is. Raises ConfigError."""
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{place} is broken: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{place} cannot be read: {error.strerror}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{place} holds no JSON object")
+    return found
+
+
+def object_of(line: bytes, place: Path, number: int) -> dict[str, Any]:
+    """The JSON object that a line is. Raises RecordError naming file and line."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        message = f"not JSON in UTF-8: {getattr(error, 'msg', error)}"
+        raise RecordError(message, file=str(place), line=number) from None
+    if not isinstance(found, dict):
+        raise RecordError("not an object of named fields", file=str(place), line=number)
+    return found

@@ -16,6 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from parrot.adapters.disk import read_object
 from parrot.backends.images import image_from_path, prepare
 from parrot.core.errors import ConfigError, ImageError, RecordError
 
@@ -44,7 +45,7 @@ _WORD: Final = re.compile(r"\s+|[^\s\w]|\w+")
 
 def refinement_page(run: Path) -> str:
     """The page of a run folder of `parrot refine`. Raises ConfigError where it is none."""
-    about = _json(run / "run.json")
+    about = read_object(run / "run.json")
     if about.get("command") != "refine" or not (run / "results.jsonl").is_file():
         raise ConfigError(f"{run} holds no finished run of refine")
     results = list(_rows(run / "results.jsonl"))
@@ -198,18 +199,6 @@ class _Pictures:
 
 def _said(total: object) -> str:
     return f"{total:.3f}" if isinstance(total, float | int) else "unscored"
-
-
-def _json(place: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(place.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{place} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"{place} is broken: {error}") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{place} holds no JSON object")
-    return found
 
 
 def _rows(place: Path) -> Iterator[dict[str, Any]]:

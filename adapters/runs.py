@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from parrot.adapters.disk import explained
+from parrot.adapters.disk import explained, object_of, read_object
 from parrot.backends.images import image_from_path
 from parrot.core.candidates import Candidate, Drop, Order, Undecided
 from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError
@@ -185,7 +185,7 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
     """
     if not (folder / "run.json").exists():
         return 0
-    earlier = _json(folder / "run.json")
+    earlier = read_object(folder / "run.json")
     for name in _SAME:
         before, now = earlier.get(name), about.get(name)
         if before is not None and now is not None and before != now:
@@ -195,7 +195,7 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
         raise ConfigError(_other(folder, "pairs", str(was), str(is_)))
     if not all((folder / name).exists() for name in ("rationales.jsonl", "funnel.json")):
         return 0
-    return int(_json(folder / "funnel.json").get("pairs", {}).get("in", 0))
+    return int(read_object(folder / "funnel.json").get("pairs", {}).get("in", 0))
 
 
 def _pairs_file(about: Mapping[str, Any]) -> Path:
@@ -209,18 +209,6 @@ def _other(folder: Path, name: str, before: object, now: object) -> str:
     )
 
 
-def _json(place: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(place.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{place} is broken: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"{place} cannot be read: {error.strerror}") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{place} holds no JSON object")
-    return found
-
-
 class RunFolder:
     """A finished run folder, for reading. Raises ConfigError where the folder is none."""
 
@@ -228,7 +216,7 @@ class RunFolder:
         self.folder = folder
         if not (folder / "run.json").exists():
             raise ConfigError(f"{folder} is no run folder: it has no run.json")
-        self.about = _json(folder / "run.json")
+        self.about = read_object(folder / "run.json")
         if self.about.get("schema", 1) > RUN_SCHEMA:
             raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
         if not (folder / "rationales.jsonl").exists():
@@ -260,7 +248,7 @@ class RunFolder:
         place = self.folder / name
         with place.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                yield number, _record(line, place, number)
+                yield number, object_of(line, place, number)
 
     def stored(self, name: str = "rationales.jsonl") -> Iterator[StoredRationale]:
         """The rationales of a file."""
@@ -293,17 +281,6 @@ class RunFolder:
             turned = first.rationale.provenance.order is Order.BA
             pair = first.pair.mirrored() if turned else first.pair
             yield PairOutcome(pair, tuple(Fate(c) for c in members))
-
-
-def _record(line: bytes, place: Path, number: int) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        message = f"not JSON in UTF-8: {getattr(error, 'msg', error)}"
-        raise RecordError(message, file=str(place), line=number) from None
-    if not isinstance(found, dict):
-        raise RecordError("not an object of named fields", file=str(place), line=number)
-    return found
 
 
 @lru_cache(maxsize=8)

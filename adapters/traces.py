@@ -17,7 +17,7 @@ from typing import IO, Any, Final, Self
 
 from attrs import evolve
 
-from parrot.adapters.disk import explained
+from parrot.adapters.disk import explained, object_of
 from parrot.backends.images import image_from_path
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.errors import ConfigError, ImageError, RecordError
@@ -232,16 +232,8 @@ def _bytes(place: Path) -> bytes:
 
 def _objects(data: bytes, place: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(data.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            message = f"not JSON in UTF-8: {getattr(error, 'msg', error)}"
-            raise RecordError(message, file=str(place), line=number) from None
-        if not isinstance(found, dict):
-            raise RecordError("not an object of named fields", file=str(place), line=number)
-        yield number, found
+        if line.strip():
+            yield number, object_of(line, place, number)
 
 
 def _refuse_another(folder: Path, about: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -155,9 +155,7 @@ def judge(
         with SqliteStore(out.with_name(f"{out.name}.sqlite")) as store, lines(out) as write:
             async with engine_on(judge_model, store, asking, total=total) as (engine, meter):
                 async for found in judging(source, engine, how):
-                    tally.add(found)
-                    for one in () if isinstance(found, Unloadable) else found:
-                        write(judgement_to_record(one) | mark)
+                    _keep(found, write, tally, mark)
         return counted(meter.progress, asking.prices)
 
     asks = run_async(work)
@@ -170,9 +168,18 @@ def _write_all(
     out.parent.mkdir(parents=True, exist_ok=True)
     with lines(out) as write:
         for one in found:
-            tally.add(one)
-            for judged in () if isinstance(one, Unloadable) else one:
-                write(judgement_to_record(judged) | mark)
+            _keep(one, write, tally, mark)
+
+
+def _keep(
+    found: tuple[Judged, ...] | Unloadable,
+    write: Callable[[dict[str, Any]], None],
+    tally: Tally,
+    mark: dict[str, str],
+) -> None:
+    tally.add(found)
+    for judged in () if isinstance(found, Unloadable) else found:
+        write(judgement_to_record(judged) | mark)
 
 
 class Tally:

@@ -17,7 +17,7 @@ from parrot.backends.images import all_black, image_from_path
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt, chosen_values
 from parrot.cli.session import (
-    Asking,
+    asking_of,
     counted,
     engine_on,
     open_generator_spec,
@@ -163,16 +163,7 @@ def refine(
     judged_by = rubric_option(rubric)
     chosen_gate = gate_of(gate) if gate else None
     _known_gates(chosen_gate.own if chosen_gate else (), judged_by)
-    asking = Asking(
-        concurrency,
-        max_asks=max_asks,
-        max_tokens=max_spent,
-        max_cost=max_cost,
-        max_seconds=max_seconds,
-        max_failures=max_failures,
-        price_in=price_in,
-        price_out=price_out,
-    )
+    asking = asking_of(locals())
     if money_each is not None and not (asking.prices_given or drawing_price):
         raise ConfigError("--money-each needs --drawing-price or a price of tokens")
     about_policy = {

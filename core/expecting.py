@@ -46,7 +46,7 @@ def expected(reply: Reply, scale: Scale) -> Reply | None:
         if field["score"]:
             start, end = field.span("score")
             value = float(field["score"]) + lean(spelt[bisect_right(ends, start)], scale)
-            sides[(field["side"] or "").upper()] = value = scale_bound(value, scale)
+            sides[(field["side"] or "").upper()] = value = scale.clipped(value)
             said = f"{value:.4f}"
         else:
             start, end = field.span("winner")
@@ -77,11 +77,6 @@ def lean(token: TokenLogprob, scale: Scale) -> float:
     return sum(w * (level - written) for level, w in weights.items()) / total if total else 0.0
 
 
-def scale_bound(value: float, scale: Scale) -> float:
-    """The value, or the nearer end of the scale."""
-    return min(scale.high, max(scale.low, value))
-
-
 def _alternatives(token: TokenLogprob) -> Sequence[tuple[str, float]]:
     chosen = (token.token, token.logprob)
     return token.top if any(text == token.token for text, _ in token.top) else (*token.top, chosen)
@@ -92,4 +87,4 @@ def _level(text: str, scale: Scale) -> float | None:
     if not _LEVEL.fullmatch(said):
         return None
     level = float(said)
-    return level if scale.low <= level <= scale.high else None
+    return level if scale.holds(level) else None

@@ -30,6 +30,10 @@ class Scale:
     def holds(self, score: float) -> bool:
         return self.low <= score <= self.high
 
+    def clipped(self, value: float) -> float:
+        """The value, or the nearer end of the scale."""
+        return min(self.high, max(self.low, value))
+
     def unit(self, score: float) -> float:
         """The score as a share of the scale, in [0, 1] (paper Eq. 13: (s - 1) / 3)."""
         return (score - self.low) / (self.high - self.low)

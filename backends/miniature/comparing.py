@@ -190,7 +190,7 @@ def _scores(bench: Bench, key: str, rates: ErrorRates) -> tuple[float, float]:
     noise = [chance.gauss(rates.noise) if chance.hit(0.5) else 0.0 for _ in SIDES]
     span = scale.high - scale.low
     a, b = (
-        round(min(scale.high, max(scale.low, scale.low + span * worth + shared + one)), 1)
+        round(scale.clipped(scale.low + span * worth + shared + one), 1)
         for worth, one in zip((bench.told[s].worth[key] for s in SIDES), noise, strict=True)
     )
     return a, b

@@ -68,7 +68,7 @@ def _findings(
         text = sentences(told.claims[key])
         raw = scale.low + (scale.high - scale.low) * told.worth[key]
         raw += chance.gauss(rates.jitter) + chance.gauss(rates.noise)
-        score = round(min(scale.high, max(scale.low, raw)), 1)
+        score = round(scale.clipped(raw), 1)
         findings.append(Finding(key, f"{text} {stray}" if stray and key == at else text, score))
     return tuple(findings)
 
