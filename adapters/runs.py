@@ -238,7 +238,7 @@ class RunFolder:
         if isinstance(ref, str) and ref.startswith("absent:"):
             return Image(ref.partition(":")[2], "application/octet-stream", b"")
         if isinstance(ref, str) and ref.startswith(IN_RUN):
-            return image_from_path(self.folder / ref.removeprefix(IN_RUN), root=self.folder)
+            return image_from_path(ref.removeprefix(IN_RUN), root=self.folder)
         if not isinstance(ref, str):
             raise RecordError("an image of a run is a path", field="pair")
         return image_from_path(self.images_root / ref)

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-head": ("parrot.cli.train_head:train_head", "A scalar reward from pairs alone."),
     "refine": ("parrot.cli.refine:refine", "Draw, critique, draw again; keep the best."),
     "critique": ("parrot.cli.critique:critique", "What a model says of one image."),
-    "report": ("parrot.cli.report:report", "A refinement run as one HTML page."),
+    "report": ("parrot.cli.report:report", "A run, or judgements, as one HTML page."),
     "export-onnx": ("parrot.cli.export_onnx:export_onnx", "A checkpoint to ONNX graphs."),
     "show": ("parrot.cli.show:show", "Look at pairs, critiques and reasons."),
     "import": ("parrot.cli.import_:import_", "A dataset to plain pairs."),
