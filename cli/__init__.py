@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("parrot.cli.export:export", "Training files for a trainer."),
     "distil": ("parrot.cli.distil:distil", "A student from rationales."),
     "train-head": ("parrot.cli.train_head:train_head", "A scalar reward from pairs alone."),
+    "tune": ("parrot.cli.tune:tune", "A generator trained on rewards."),
     "refine": ("parrot.cli.refine:refine", "Draw, critique, draw again; keep the best."),
     "critique": ("parrot.cli.critique:critique", "What a model says of one image."),
     "report": ("parrot.cli.report:report", "A refinement run as one HTML page."),

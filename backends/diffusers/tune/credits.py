@@ -31,9 +31,7 @@ class Credits:
         return sum(one is not None for one in self.advantages)
 
 
-def credits_of(
-    outcomes: Sequence[Outcome], groups: Sequence[Hashable], recipe: Recipe
-) -> Credits:
+def credits_of(outcomes: Sequence[Outcome], groups: Sequence[Hashable], recipe: Recipe) -> Credits:
     """Advantages over the groups that stayed; groups that went have no part in any deviation.
 
     The official scripts key groups by prompt text alone and test the deviation of the whole batch

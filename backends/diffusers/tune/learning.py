@@ -155,23 +155,17 @@ def _grpo(
         velocity = flow.velocity(condition, here, at)
         now = mine.step(velocity, k)
         assert old is not None
-        terms = grpo_terms(
-            log_probability(after, now), old, part.advantages, clip=recipe.clip
-        )
+        terms = grpo_terms(log_probability(after, now), old, part.advantages, clip=recipe.clip)
         kl = step_kl(now, mine.step(reference, k))
         outside = ((terms.ratio - 1.0).abs() > recipe.clip).float()
-        figures.add(
-            loss=terms.loss, kl=kl, gap=velocity_gap(velocity, reference), clipped=outside
-        )
+        figures.add(loss=terms.loss, kl=kl, gap=velocity_gap(velocity, reference), clipped=outside)
         figures.off = max(figures.off, float((terms.ratio - 1.0).detach().abs().max()))
         yield terms.loss + recipe.kl_weight * kl, levels
 
 
 def _of_rows(way: Trajectory, k: int, rows: torch.Tensor) -> Trajectory:
     """The way of some members, as far as step k needs it."""
-    latents = tuple(
-        one[rows] if n in {k, k + 1} else one for n, one in enumerate(way.latents)
-    )
+    latents = tuple(one[rows] if n in {k, k + 1} else one for n, one in enumerate(way.latents))
     said = tuple(
         one[rows] if n == k and one is not None else one
         for n, one in enumerate(way.log_probabilities)

@@ -71,7 +71,9 @@ class Policy:
             for name, one in self.weights.items():
                 self.drawing[name].mul_(decay).add_(one.detach(), alpha=1.0 - decay)
 
-    def load(self, weights: Mapping[str, torch.Tensor], drawing: Mapping[str, torch.Tensor]) -> None:
+    def load(
+        self, weights: Mapping[str, torch.Tensor], drawing: Mapping[str, torch.Tensor]
+    ) -> None:
         """Puts saved weights in their places."""
         with torch.no_grad():
             for name, one in self.weights.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -100,7 +101,7 @@ def draw(
     a CPU generator, so that a seed draws alike on every device.
     """
     latents, said = [noise], list[torch.Tensor | None]()
-    for k, (sigma, after) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for k, (sigma, after) in enumerate(pairwise(sigmas)):
         here = latents[-1]
         at = torch.full((len(here),), sigma, device=here.device)
         quiet = k == len(sigmas) - 2
