@@ -1,6 +1,7 @@
 """The sampler's and the losses' mathematics, against closed forms and values worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_sde_samples_tend_to_the_odes_as_the_noise_goes_to_nought():
         )
         off.append(float((made.latents[-1] - ode).abs().max()))
         assert made.noisy_steps == (0, 1, 2)  # all but the last
-    assert all(later < 0.2 * earlier for earlier, later in zip(off, off[1:], strict=False))
+    assert all(later < 0.2 * earlier for earlier, later in pairwise(off))
     assert off[-1] < 0.01
 
 

@@ -183,7 +183,11 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(method, tmp_path):
     run(through, tmp_path / "through")
     child = os.fork()
     if child == 0:
-        killed = lambda line: os.kill(os.getpid(), signal.SIGKILL) if line["step"] == 2 else None
+
+        def killed(line):
+            if line["step"] == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         try:
             run(tuning(recipe), tmp_path / "killed", say=killed)
         finally:
