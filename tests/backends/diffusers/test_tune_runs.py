@@ -17,6 +17,7 @@ import torch
 from parrot.backends.diffusers import open_batch_generator
 from parrot.backends.diffusers.tune import Recipe, Tuning, run, running
 from parrot.backends.diffusers.tune.credits import chosen, credits_of
+from parrot.backends.diffusers.tune.curves import Curves, grids_of
 from parrot.backends.diffusers.tune.drawing import sheets_of
 from parrot.backends.diffusers.tune.flows import flow_of
 from parrot.backends.diffusers.tune.sampling import draw, log_probability
@@ -260,6 +261,25 @@ def test_other_pipelines_and_requests_are_refused():
         flow.condition(Request("join them", EDIT.sources * 2), 2)
     with pytest.raises(ConfigError, match="belong to gdpo"):
         Recipe(credit="grpo", weights={"text": 2.0})
+
+
+def test_curves_and_sheets_reach_tensorboard_where_it_is_installed(tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard` is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    curves = Curves(tmp_path, step=0)
+    curves.line({"step": 0, "reward": {"total": 0.5}, "loss": 2.0, "unscored": {"late": 1}})
+    pair = (pixels(plain_image(200, 1, 1)), Reward({"a": 0.1}, 0.1))
+    better = (pixels(plain_image(1, 1, 200)), Reward({"a": 0.9}, 0.9))
+    grids = grids_of([[pair, better, (pair[0], told(None)[0])]])
+    assert sorted(grids) == ["a", "total"]
+    assert grids["a"].size == (16, 8)  # the unscored one is left out
+    assert grids["a"].getpixel((0, 0)) == (1, 1, 200)  # the best comes first
+    curves.sheets(1, grids)
+    curves.close()
+    read = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Tags()
+    assert set(read["scalars"]) == {"reward/total", "loss", "unscored/late"}
+    assert set(read["images"]) == {"drawings/a", "drawings/total"}
 
 
 def told(*totals):
