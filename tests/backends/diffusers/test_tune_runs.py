@@ -114,7 +114,8 @@ def test_a_flow_draws_by_the_ode_what_its_pipeline_draws(make, request_, guidanc
         source = pixels(request_.sources[0])
         call |= {"image": [source] * 2, "max_area": 32 * 32, "_auto_resize": False}
     theirs = pipeline(**call).images
-    assert torch.allclose(made.latents[-1], theirs, rtol=1e-3, atol=1e-4 * float(theirs.std()))
+    # The tiny model is loud: rounding alone is 7e-4 of the spread under guidance.
+    assert float((made.latents[-1] - theirs).abs().max()) < 5e-3 * float(theirs.std())
     assert len(flow.pictures(condition, made.latents[-1])) == 2
 
 
