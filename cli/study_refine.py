@@ -40,7 +40,7 @@ def refine(
     from parrot.cli.study_files import claim, plan_of
     from parrot.core.studies.redrawn_report import PRIMARY, report_of, report_to_dict, table_of
 
-    wanted = chosen_members(Arm, "arm", arms) if arms else tuple(Arm)
+    wanted = chosen_members(Arm, "refinement arm", arms) if arms else tuple(Arm)
     if not report:
         models = {"generator": generator, "critic": critic}
         claim(out, {"primary": PRIMARY, **models, "requests": requests, "rounds": rounds})
