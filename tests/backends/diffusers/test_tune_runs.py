@@ -284,7 +284,7 @@ def test_curves_and_sheets_reach_tensorboard_where_it_is_installed(tmp_path):
 
 
 def told(*totals):
-    lost = Unscored(Failed(FailureKind.TIMED_OUT, "late"))
+    lost = Unscored(Failed(FailureKind.TIMEOUT, "late"))
     return [lost if t is None else Reward({"a": t, "b": 1 - t}, t) for t in totals]
 
 
