@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
 from parrot.core.errors import UnknownNameError
@@ -92,6 +92,8 @@ def rationalize(
     price_in: options.PriceIn = None,
     price_out: options.PriceOut = None,
     limit: options.Limit = None,
+    shard: options.ShardOf = None,
+    known: options.Known = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
     ] = False,
@@ -102,6 +104,7 @@ def rationalize(
 
     Run it again with the same --out and it goes on: nothing that was answered is asked again.
     """
+    share = share_of(shard, limit)
     checked = check_pairs(pairs, schema=schema, images_root=images_root)
     how = Rationalizing(
         prompt=chosen_prompt(layout, reply_format, wording),
@@ -120,7 +123,8 @@ def rationalize(
         all_evidence,
     )
     model = open_spec(teacher, connections=concurrency, tag=tag)
-    source = islice(read_pairs(pairs, schema=schema, images_root=images_root), limit)
+    refuse_neighbours(share, filtering.filters)
+    source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
     if plan:
         _plan(source, how, model.id, out, price_in, price_out)
         return
@@ -146,14 +150,15 @@ def rationalize(
         "rubric": rubric_to_dict(how.rubric) if how.rubric else None,
         "rubric_digest": how.rubric.digest if how.rubric else None,
         "sampling": {"temperature": temperature, "max_tokens": max_tokens, "seed": seed},
+        **covered(share),
     }
     root = images_root or (pairs if pairs.is_dir() else pairs.parent)
-    total = min(checked.pairs, limit or checked.pairs) * samples * len(how.orders)
+    total = share.about(checked.pairs) * samples * len(how.orders)
 
     async def work() -> dict[str, Any]:
         with (
-            SqliteStore(out / "store.sqlite") as store,
-            RunWriter(out, images_root=root, about=about) as writer,
+            store_at(out / "store.sqlite", known) as store,
+            RunWriter(out, images_root=root, about=about, place_of=share.leave) as writer,
         ):
             writer.funnel.marginal = all_evidence
             async with engine_on(model, store, asking, total=total) as (engine, meter):
