@@ -18,7 +18,9 @@ from parrot.core.outcomes import End
 from parrot.core.sharding import Shard, missing_shards
 
 ENDS: Final = (End.KEPT, End.DROPPED, End.FAILED)
-_OF_ITS_OWN: Final = frozenset({"images_root", "pairs", "shard", "shards", "status", "version"})
+_OF_ITS_OWN: Final = frozenset(
+    {"images_root", "pairs", "schema", "shard", "shards", "status", "version"}
+)
 """What runs of one input may differ in; `pairs` only in its folder."""
 
 
