@@ -235,6 +235,34 @@ def _other(folder: Path, name: str, before: object, now: object) -> str:
     )
 
 
+def begin_run(folder: Path, images_root: Path, about: Mapping[str, Any]) -> None:
+    """Writes what a run is to be, so that it can be asked later; answers and results stay.
+
+    Raises ConfigError where the folder holds another run, StoreError.
+    """
+    told = {"schema": RUN_SCHEMA, **about, "images_root": str(images_root.resolve())}
+    _pairs_before(folder, told)
+    place = folder / "run.json"
+    status = read_object(place).get("status") if place.exists() else "begun"
+    with explained(place, _KEPT):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**told, "status": status}, indent=2, ensure_ascii=False)
+        place.write_text(text + "\n", encoding="utf-8")
+
+
+def run_settings(folder: Path) -> dict[str, Any]:
+    """What a run of `rationalize` was begun with, ended or not. Raises ConfigError."""
+    if not (folder / "run.json").exists():
+        raise ConfigError(f"{folder} is no run folder: it has no run.json")
+    about = read_object(folder / "run.json")
+    if about.get("command") != "rationalize" or not isinstance(about.get("asked"), dict):
+        raise ConfigError(
+            f"{folder} cannot be asked in batches: it is no run of parrot rationalize, or of an"
+            " earlier version"
+        )
+    return about
+
+
 class RunFolder:
     """A finished run folder, for reading. Raises ConfigError where the folder is none."""
 

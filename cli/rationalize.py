@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
-from parrot.adapters.runs import RunWriter
+from parrot.adapters.ledger import open_batches
+from parrot.adapters.runs import RunWriter, begin_run
 from parrot.adapters.store import SqliteStore
 from parrot.backends.images import size_of
 from parrot.cli import options
@@ -19,7 +20,7 @@ from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_
 from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
-from parrot.core.errors import UnknownNameError
+from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.gatherers import gatherers
 from parrot.core.keys import answers, key_of
 from parrot.core.pipelines.filtering import Filtering, filtered
@@ -97,6 +98,10 @@ def rationalize(
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
     ] = False,
+    later: Annotated[
+        bool,
+        typer.Option("--later", help="Only begin the run; `parrot batch submit` asks."),
+    ] = False,
     tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -150,9 +155,21 @@ def rationalize(
         "rubric": rubric_to_dict(how.rubric) if how.rubric else None,
         "rubric_digest": how.rubric.digest if how.rubric else None,
         "sampling": {"temperature": temperature, "max_tokens": max_tokens, "seed": seed},
+        "asked": {
+            "teacher": teacher,
+            "tag": tag,
+            "schema": schema,
+            "limit": limit,
+            "wording": str(wording) if wording else None,
+        },
         **covered(share),
     }
     root = images_root or (pairs if pairs.is_dir() else pairs.parent)
+    if later:
+        begin_run(out, root, about)
+        print(f"begun, nothing asked: {out}")
+        return
+    _refuse_open_batches(out)
     total = share.about(checked.pairs) * samples * len(how.orders)
 
     async def work() -> dict[str, Any]:
@@ -173,6 +190,15 @@ def rationalize(
             return ended(writer) | {"asks": counted(meter.progress, asking.prices)}
 
     tell_run(run_async(work), out, as_json=as_json)
+
+
+def _refuse_open_batches(out: Path) -> None:
+    batches, asks = open_batches(out)
+    if batches:
+        raise ConfigError(
+            f"{asks} asks of {out} are on their way in {batches} batches and would be paid twice:"
+            f" parrot batch collect {out}"
+        )
 
 
 def _version() -> str:

@@ -6,11 +6,11 @@ batch is written down before the provider hears of it, and looked for there when
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from parrot.core.asks import Ask, Failed, FailureKind, Reply
 from parrot.core.batches import (
@@ -20,6 +20,7 @@ from parrot.core.batches import (
     Ledger,
     Line,
     Provider,
+    Row,
     Sending,
     Stage,
     State,
@@ -59,7 +60,7 @@ class Collected:
 
 @define(slots=True)
 class Batching:
-    """Batches of one run. now: seconds since 1970. new_token: a name that was never given before.
+    """Batches of one run, whose asks allow max_tokens each. new_token: a name never given before.
 
     Memory is 100 bytes for each ask on its way, and one file.
     """
@@ -67,22 +68,22 @@ class Batching:
     ledger: Ledger
     store: Store
     clock: Clock
-    now: Callable[[], float]
     new_token: Callable[[], str]
-    bounds: Bounds = Bounds()
+    max_tokens: int
+    bounds: Bounds = field(factory=Bounds)
 
     async def submit(self, asks: Iterable[Ask], provider: Sending, model: str) -> Submitted:
         """Sends the asks that have no answer yet. Raises ModelError; the next call goes on there."""
         await self.recover(provider)
         told = Submitted()
         lines = self._lines(asks, provider, model, told)
-        for pack in packed(((key, line) for key, line, _ in lines), self.bounds):
+        for pack in packed(lines, self.bounds):
             await self._send(pack, provider, model, told)
         return told
 
     def _lines(
         self, asks: Iterable[Ask], provider: Sending, model: str, told: Submitted
-    ) -> Iterator[tuple[Key, bytes, Ask]]:
+    ) -> Iterator[Line]:
         busy = self._busy()
         source = iter(asks)
         while chunk := list(islice(source, CHUNK)):
@@ -97,10 +98,7 @@ class Batching:
                     busy.add(key)
                     line = self._line(provider, ask, key, model, told)
                     if line is not None:
-                        self._max_tokens = ask.sampling.max_tokens
-                        yield key, line, ask
-
-    _max_tokens: int = 0
+                        yield key, line
 
     def _line(
         self, provider: Sending, ask: Ask, key: Key, model: str, told: Submitted
@@ -112,16 +110,13 @@ class Batching:
         except (ModelError, ImageError) as error:
             kind = FailureKind.IMAGE if isinstance(error, ImageError) else kind_of(error)
             gone = Failed(kind, str(error))
-            limit = ask.sampling.max_tokens
-            self.store.put([Record(key, gone, model, limit, ask.until.value, at=self.now())])
+            self.store.put([Record(key, gone, model, self.max_tokens, at=self.clock.now())])
             told.refused += 1
             return None
         return line
 
-    async def _send(
-        self, pack: list[Line], provider: Sending, model: str, told: Submitted
-    ) -> None:
-        batch = Batch(self.new_token(), model, self._max_tokens, len(pack))
+    async def _send(self, pack: list[Line], provider: Sending, model: str, told: Submitted) -> None:
+        batch = Batch(self.new_token(), model, self.max_tokens, len(pack))
         self.ledger.plan(batch, [key for key, _ in pack])
         lines = b"".join(line for _, line in pack)
         file_id = await self._patiently(lambda: provider.upload(lines, batch.token))
@@ -153,9 +148,7 @@ class Batching:
             elif batch.stage is Stage.UPLOADED:
                 found = await self._found(batch, provider)
                 if found is not None:
-                    self.ledger.note(
-                        evolve(batch, stage=Stage.SUBMITTED, batch_id=found.batch_id)
-                    )
+                    self.ledger.note(evolve(batch, stage=Stage.SUBMITTED, batch_id=found.batch_id))
                     continue
                 try:
                     await self._create(batch, provider)
@@ -195,19 +188,17 @@ class Batching:
         self, batch: Batch, state: State, provider: Fetching, told: Collected
     ) -> None:
         rows = [row for file in state.files for row in await self._rows(file, provider)]
-        records = settled(batch, self.ledger.keys(batch.token), rows, state, self.now())
+        records = settled(batch, self.ledger.keys(batch.token), rows, state, self.clock.now())
         # The store first: if only that is done, the next collection does it again, to no effect.
         self.store.put(records)
         answered = sum(isinstance(record.outcome, Reply) for record in records)
         failed = len(records) - answered
-        self.ledger.note(
-            evolve(batch, stage=Stage.COLLECTED, answered=answered, failed=failed)
-        )
+        self.ledger.note(evolve(batch, stage=Stage.COLLECTED, answered=answered, failed=failed))
         told.batches += 1
         told.answered += answered
         told.failed += failed
 
-    async def _rows(self, file: str, provider: Fetching) -> Iterable[object]:
+    async def _rows(self, file: str, provider: Fetching) -> Sequence[Row]:
         return await self._patiently(lambda: provider.rows(file))
 
     def _busy(self) -> set[Key]:
@@ -227,7 +218,9 @@ class Batching:
             except ModelError as error:
                 elapsed = self.clock.now() - begun
                 jitter = jitter_of(b"batches", attempt)
-                verdict = decide(error, attempt, elapsed, jitter=jitter, policy=PATIENCE)
+                verdict = decide(
+                    error, attempt=attempt, elapsed=elapsed, jitter=jitter, policy=PATIENCE
+                )
                 if not isinstance(verdict, RetryAfter):
                     raise
             await self.clock.sleep(verdict.seconds)
