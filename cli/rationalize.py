@@ -26,10 +26,12 @@ from parrot.core.keys import answers, key_of
 from parrot.core.pipelines.filtering import Filtering, filtered
 from parrot.core.pipelines.rationalizing import Rationalizing, asks_for
 from parrot.core.pipelines.rationalizing import rationalize as phase_one
-from parrot.core.plan import Plan
+from parrot.core.plan import Machines, Plan
 from parrot.core.rubric import rubric_to_dict
 from parrot.core.select import SELECTS
 from parrot.core.values import Unloadable
+
+_NOTE = "phase 1 only: evidence for filters is asked for what survives the free ones"
 
 
 def rationalize(
@@ -98,6 +100,13 @@ def rationalize(
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
     ] = False,
+    machines: Annotated[int, typer.Option(min=1, help="With --plan: how many share the work.")] = 1,
+    seconds_per_reply: Annotated[
+        float | None, typer.Option(help="With --plan: how long one reply takes.")
+    ] = None,
+    tokens_per_reply: Annotated[
+        int, typer.Option(min=0, help="With --plan: completion tokens of one reply.")
+    ] = 600,
     later: Annotated[
         bool,
         typer.Option("--later", help="Only begin the run; `parrot batch submit` asks."),
@@ -131,7 +140,9 @@ def rationalize(
     refuse_neighbours(share, filtering.filters)
     source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
     if plan:
-        _plan(source, how, model.id, out, price_in, price_out)
+        shown = _plan(source, how, model.id, out, tokens_per_reply)
+        many = Machines(machines, concurrency, seconds_per_reply)
+        print(json.dumps(shown.to_dict(price_in, price_out, many) | {"note": _NOTE}, indent=2))
         return
     asking = asking_of(locals())
     checker = open_spec(verifier, connections=concurrency) if verifier else None
@@ -215,9 +226,8 @@ def _plan(
     how: Rationalizing,
     model: str,
     out: Path,
-    price_in: float | None,
-    price_out: float | None,
-) -> None:
+    tokens_per_reply: int,
+) -> Plan:
     plan = Plan()
     store = (
         SqliteStore(out / "store.sqlite", read_only=True)
@@ -240,7 +250,5 @@ def _plan(
             ]
             plan.stored += len(asks) - len(fresh)
             asks = tuple(fresh)
-        plan.add(asks, completion=600, size_of=size_of)
-    shown = plan.to_dict(price_in, price_out)
-    shown["note"] = "phase 1 only: evidence for filters is asked for what survives the free ones"
-    print(json.dumps(shown, indent=2))
+        plan.add(asks, completion=tokens_per_reply, size_of=size_of)
+    return plan
