@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("parrot.cli.import_:import_", "A dataset to plain pairs."),
     "split": ("parrot.cli.split:split", "Disjoint parts of a set of pairs."),
     "overlap": ("parrot.cli.overlap:overlap", "What two sets of pairs share."),
+    "batch": ("parrot.cli.batch:app", "A run's asks in provider batches."),
+    "merge": ("parrot.cli.merge:merge", "Runs over parts of one input, made one."),
     "parse": ("parrot.cli.parse:parse", "One reply in, one JSON object out."),
     "judge": ("parrot.cli.judge:judge", "A model's winners for pairs."),
     "evaluate": ("parrot.cli.evaluate:evaluate", "Agreement with people, by named protocol."),
