@@ -33,6 +33,9 @@ def demo(
         bool,
         typer.Option("--refine", help="Draw requests too, refine them, and write the report."),
     ] = False,
+    generator: Annotated[
+        str, typer.Option(help="Who draws for --refine; the simulated painter unless given.")
+    ] = "miniature:painter",
     base: Annotated[
         str, typer.Option(help="Folder to distil from, or miniature:base.")
     ] = "miniature:base",
@@ -45,7 +48,7 @@ def demo(
     """Pairs, anchored rationales, filters, projection, export: on a simulated world.
 
     Without torch; with --train a student is distilled from the rationales and judged. With --refine
-    a small generator draws and redraws requests by that student's words, or the shipped one's.
+    requests are drawn and redrawn by that student's words, or the shipped one's, and a page shows it.
     """
     try:
         import parrot.backends.miniature.files  # noqa: F401  is it there?
@@ -55,7 +58,7 @@ def demo(
         raise MissingExtraError("parrot demo", "miniature") from error
     start = _start(base) if train else None
     if refine:
-        _may_draw(trained=train)
+        _may_judge(trained=train)
     n = n or (1000 if train else 300)
     folder = out or Path(tempfile.mkdtemp(prefix="parrot-demo-"))
     told = Told(quiet=as_json)
@@ -70,7 +73,7 @@ def demo(
     if refine:
         told.step("requests drawn, critiqued and drawn again; the best by the critic is kept")
         critic = f"torch:{folder / 'student'}" if train else "miniature:student"
-        found["refined"] = _refined(critic, folder, requests)
+        found["refined"] = _refined(critic, generator, folder, requests)
         told.gallery(found["refined"])
     if as_json:
         print(json.dumps({"out": str(folder), **found}))
@@ -131,16 +134,15 @@ def _start(base: str) -> Path:
     return folder_of(base)
 
 
-def _may_draw(*, trained: bool) -> None:
-    """Whether generator and critic are here, before anything is made. Raises as `_start` does."""
+def _may_judge(*, trained: bool) -> None:
+    """Whether there is a student to judge, before anything is made. Raises as `_start` does."""
     from parrot.backends.miniature.shipped import shipped
     from parrot.core.errors import MissingExtraError
 
     try:
-        import diffusers  # noqa: F401  is it there?
+        import parrot.backends.torch.model  # noqa: F401  is it there?
     except ImportError as error:
-        raise MissingExtraError("parrot demo --refine", "train") from error
-    shipped("generator")
+        raise MissingExtraError("parrot demo --refine", "torch") from error
     if not trained:
         shipped("student")
 
@@ -156,11 +158,11 @@ def _trained(
     return {**made, "judging_seconds": round(seconds, 1), "pairs": tests, **told(report)}
 
 
-def _refined(critic: str, folder: Path, requests: int) -> dict[str, Any]:
+def _refined(critic: str, generator: str, folder: Path, requests: int) -> dict[str, Any]:
     from parrot.cli.demo_refining import drawn_for_demo, drawn_told
 
     with _quietly():
-        drawn_for_demo(critic, folder, requests=requests)
+        drawn_for_demo(critic, generator, folder, requests=requests)
     return drawn_told(folder)
 
 

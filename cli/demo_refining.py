@@ -16,13 +16,13 @@ from parrot.cli.report import report
 ROUNDS: Final = 2
 
 
-def drawn_for_demo(critic: str, folder: Path, *, requests: int) -> None:
+def drawn_for_demo(critic: str, generator: str, folder: Path, *, requests: int) -> None:
     """Draws and refines requests of the test split into `refined/`; `report.html` beside it."""
     known = list(wishes(requests))
     place = _written(known, folder / "requests")
     refine(
         str(place),
-        generator="miniature:generator",
+        generator=generator,
         critic=critic,
         out=folder / "refined",
         rounds=ROUNDS,

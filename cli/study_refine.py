@@ -17,7 +17,7 @@ from parrot.core.studies.redrawing import Arm, cell_id
 def refine(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the study; the same command goes on.")],
-    generator: Annotated[str, typer.Option(help="Who draws.")] = "miniature:generator",
+    generator: Annotated[str, typer.Option(help="Who draws.")] = "miniature:painter",
     critic: Annotated[str, typer.Option(help="Who critiques.")] = "miniature:student",
     requests: Annotated[int, typer.Option(min=1, help="Requests, of the test split.")] = 300,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of every arm.")] = 5,
