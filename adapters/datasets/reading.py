@@ -106,7 +106,8 @@ def _pairs(
 ) -> Iterator[PreferencePair | Unloadable]:
     opened = image_opener(root)
     sound = _sound(made, schema, root, name)
-    for number, (place, record) in enumerate(islice(sound, share and share.limit)):
+    limit = share.limit if share is not None else None
+    for number, (place, record) in enumerate(islice(sound, limit)):
         if share is not None and not share.takes(number, _id(record)):
             continue
         if isinstance(record, Unloadable):

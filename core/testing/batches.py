@@ -202,7 +202,7 @@ def _handler_of(server: BatchServer) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = _do  # noqa: N815  the names that http.server calls
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its parameter there
             return None
 
     return Handler
