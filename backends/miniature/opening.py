@@ -44,4 +44,6 @@ def open_generator(target: str, **options: Any) -> Generator:
         return generator_named(Spec("diffusers", str(shipped(target))), **(DRAWING | options))
     if target != "painter":
         raise UnknownNameError("miniature generator", target, ("painter", *GENERATORS))
+    if options:
+        raise UnknownNameError("option of miniature: generators", min(options), ())
     return Painter()
