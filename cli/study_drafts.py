@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from parrot.adapters.store import SqliteStore
-from parrot.backends.images import all_black
 from parrot.backends.miniature.redrawn import SUFFIX, Wish, nothing, wishes
+from parrot.cli.refine import looked_at
 from parrot.cli.session import open_generator_spec, open_spec, run_async
 from parrot.cli.study_files import Lines
-from parrot.core.asks import Failed, FailureKind, Sampling
+from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
 from parrot.core.interfaces import Generator
 from parrot.core.pipelines.rewarding import Rewarding
@@ -55,7 +55,6 @@ class Study:
     requests: int
     rounds: int
     say: Callable[[dict[str, Any]], None]
-    _blind: dict[str, str] = field(factory=dict, init=False)
 
     def run(self, cells: Iterable[tuple[Arm, int]]) -> None:
         """Draws these cells, in order; each is appended once all of its requests are drawn."""
@@ -77,7 +76,7 @@ class Study:
         self, arm: Arm, seed: int, known: list[Wish], painter: Generator, engine: Engine
     ) -> Drawn:
         began = time.monotonic()
-        how = Refining(_rewarding(), seed=seed * _SEEDS_APART, look=_looked_at)
+        how = Refining(_rewarding(), seed=seed * _SEEDS_APART, look=looked_at)
         by_id = {wish.id: wish for wish in known}
 
         async def begin(id_: str, request: Request) -> Trace:
@@ -96,23 +95,15 @@ class Study:
 
     async def _unseeing(self, wish: Wish, engine: Engine) -> str:
         """The critic's better request with a grey image before it; the request as it is, if none."""
-        if wish.id not in self._blind:
-            drawing = Drawing(wish.request, nothing())
-            rewarding = _rewarding()
-            (ask,) = rewarding.asks([drawing])
-            (outcome,) = rewarding.read([drawing], [await engine.ask(ask)])
-            prompt = wish.request.prompt
-            found = rewrite_of(outcome.critiques, prompt)
-            self._blind[wish.id] = found.request if found and not found.fault else prompt
-        return self._blind[wish.id]
+        drawing, rewarding = Drawing(wish.request, nothing()), _rewarding()
+        (ask,) = rewarding.asks([drawing])
+        (outcome,) = rewarding.read([drawing], [await engine.ask(ask)])
+        found = rewrite_of(outcome.critiques, wish.request.prompt)
+        return found.request if found and not found.fault else wish.request.prompt
 
 
 def _rewarding() -> Rewarding:
     return Rewarding(sampling=_GREEDY, critiques_whole=True)
-
-
-def _looked_at(image: Image) -> Failed | None:
-    return Failed(FailureKind.REFUSED, "the drawing is all black") if all_black(image) else None
 
 
 def _run(wish: Wish, trace: Trace) -> Run:

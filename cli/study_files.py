@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import asdict, frozen
 
+from parrot.adapters.disk import read_object
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.studies.results import (
     Result,
@@ -40,13 +41,9 @@ def claim(folder: Path, plan: Mapping[str, Any]) -> None:
 
 def plan_of(folder: Path) -> dict[str, Any]:
     """What was laid down when the study began. Raises ConfigError where none has begun."""
-    try:
-        held: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{folder} holds no study") from None
-    except ValueError as error:
-        raise ConfigError(f"{folder / PLAN} is no JSON: {error}") from None
-    return held
+    if not (folder / PLAN).exists():
+        raise ConfigError(f"{folder} holds no study")
+    return read_object(folder / PLAN)
 
 
 @frozen(slots=True)

@@ -7,7 +7,7 @@ three methods more. What a flow draws by the ODE is what its pipeline draws.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import torch
@@ -99,11 +99,7 @@ class FluxFlow:
         self, condition: Condition, latents: torch.Tensor, sigmas: torch.Tensor, /
     ) -> torch.Tensor:
         """(n, tokens, channels) in float32."""
-        told = self._told(condition.said, latents, sigmas)
-        if condition.unsaid is None:
-            return told
-        untold = self._told(condition.unsaid, latents, sigmas)
-        return untold + self._guidance * (told - untold)
+        return _guided(self._told, self._guidance, condition, latents, sigmas)
 
     def pictures(self, condition: Condition, latents: torch.Tensor, /) -> list[Any]:
         """Latents of images, decoded."""
@@ -140,6 +136,21 @@ class FluxFlow:
         return out[:, : latents.shape[1]].float()
 
 
+def _guided(
+    told: Callable[[Mapping[str, torch.Tensor], torch.Tensor, torch.Tensor], torch.Tensor],
+    scale: float,
+    condition: Condition,
+    latents: torch.Tensor,
+    sigmas: torch.Tensor,
+) -> torch.Tensor:
+    """The velocity, led away from that of an empty request where there is guidance."""
+    said = told(condition.said, latents, sigmas)
+    if condition.unsaid is None:
+        return said
+    unsaid = told(condition.unsaid, latents, sigmas)
+    return unsaid + scale * (said - unsaid)
+
+
 class Sd3Flow:
     """Stable Diffusion 3, which draws and does not edit."""
 
@@ -166,11 +177,7 @@ class Sd3Flow:
         self, condition: Condition, latents: torch.Tensor, sigmas: torch.Tensor, /
     ) -> torch.Tensor:
         """(n, channels, height, width) in float32."""
-        told = self._told(condition.said, latents, sigmas)
-        if condition.unsaid is None:
-            return told
-        untold = self._told(condition.unsaid, latents, sigmas)
-        return untold + self._guidance * (told - untold)
+        return _guided(self._told, self._guidance, condition, latents, sigmas)
 
     def pictures(self, condition: Condition, latents: torch.Tensor, /) -> list[Any]:
         """Latents of images, decoded."""
