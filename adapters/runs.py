@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Any, Final, Self
 
 from parrot.adapters.disk import explained, object_of, read_object
 from parrot.backends.images import image_from_path
-from parrot.core.candidates import Candidate, Drop, Order, Undecided
+from parrot.core.candidates import Candidate, Drop, Order, Undecided, Verdict
 from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError
 from parrot.core.funnel import Funnel, Stage
 from parrot.core.outcomes import End, Fate, Lost, PairOutcome
@@ -32,6 +32,7 @@ from parrot.core.records.rationales import (
     stored_from_record,
 )
 from parrot.core.rubric import Rubric, rubric_for, rubric_from_dict
+from parrot.core.sharding import Share
 from parrot.core.values import Image, PreferencePair, Unloadable
 
 RUN_SCHEMA = 1
@@ -46,12 +47,22 @@ class RunWriter:
     """Writes a run folder; on leaving, its files take their names, also when the run was stopped.
 
     Results of an earlier run that came further than one that is stopped stay, and so do all of them
-    on any other error. images_root: the folder that image paths are written relative to. Raises
+    on any other error. images_root: the folder that image paths are written relative to. place_of:
+    where in the input a pair stands, from its id; pairs are numbered as they come where None. Raises
     ConfigError on entering where the folder holds another run, StoreFullError when no space is
     left, StoreError where nothing can be written; what the store committed is safe.
     """
 
-    def __init__(self, folder: Path, *, images_root: Path, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        images_root: Path,
+        about: Mapping[str, Any],
+        place_of: Callable[[str], int] | None = None,
+    ) -> None:
+        numbers = count()
+        self._place_of = place_of or (lambda _: next(numbers))
         self.folder, self.images_root = folder, images_root.resolve()
         self.about = {"schema": RUN_SCHEMA, **about, "images_root": str(self.images_root)}
         # A filter that nothing came to has its row too.
@@ -127,7 +138,13 @@ class RunWriter:
         counts = {end.value: ends.count(end.value) for end in End if end.value in ends}
         self._line(
             "outcomes.jsonl",
-            {"schema": 1, "id": pair.id, "outcome": outcome.end.value, "rationales": counts},
+            {
+                "schema": 1,
+                "id": pair.id,
+                "place": self._place_of(pair.id),
+                "outcome": outcome.end.value,
+                "rationales": counts,
+            },
         )
 
     def _add_fate(self, fate: Fate, pair: Mapping[str, Any] | None) -> None:
@@ -135,7 +152,7 @@ class RunWriter:
         source = rationale.provenance
         if isinstance(verdict, Undecided):
             lost = Lost(rationale.pair_id, verdict.failure, source.order, source.sample)
-            self._fail(rationale.pair_id, fate.by or "filter", lost)
+            self._fail(rationale.pair_id, fate.by or "filter", lost, fate.verdicts)
             return
         record = rationale_to_record(rationale, pair=pair, verdicts=fate.verdicts)
         if isinstance(verdict, Drop):
@@ -144,8 +161,14 @@ class RunWriter:
         else:
             self._line("rationales.jsonl", record)
 
-    def _fail(self, pair_id: str, stage: str, lost: Lost) -> None:
-        stored = StoredFailure(pair_id, stage, lost.failure, lost.order, lost.sample)
+    def _fail(
+        self,
+        pair_id: str,
+        stage: str,
+        lost: Lost,
+        verdicts: Mapping[str, Verdict] = MappingProxyType({}),
+    ) -> None:
+        stored = StoredFailure(pair_id, stage, lost.failure, lost.order, lost.sample, verdicts)
         self.first_failure = self.first_failure or stored
         self._line("failed.jsonl", failure_to_record(stored))
 
@@ -190,6 +213,9 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
         before, now = earlier.get(name), about.get(name)
         if before is not None and now is not None and before != now:
             raise ConfigError(_other(folder, name, before, now))
+    part = about.get("shard")
+    if part is not None and earlier.get("shard") != part:
+        raise ConfigError(_other(folder, "shard", earlier.get("shard"), part))
     was, is_ = _pairs_file(earlier), _pairs_file(about)
     if was != is_ and was.is_file():
         raise ConfigError(_other(folder, "pairs", str(was), str(is_)))
@@ -207,6 +233,34 @@ def _other(folder: Path, name: str, before: object, now: object) -> str:
         f"{folder} holds another run ({name}: {before!r}, not {now!r}), which would be lost;"
         " choose another --out"
     )
+
+
+def begin_run(folder: Path, images_root: Path, about: Mapping[str, Any]) -> None:
+    """Writes what a run is to be, so that it can be asked later; answers and results stay.
+
+    Raises ConfigError where the folder holds another run, StoreError.
+    """
+    told = {"schema": RUN_SCHEMA, **about, "images_root": str(images_root.resolve())}
+    _pairs_before(folder, told)
+    place = folder / "run.json"
+    status = read_object(place).get("status") if place.exists() else "begun"
+    with explained(place, _KEPT):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**told, "status": status}, indent=2, ensure_ascii=False)
+        place.write_text(text + "\n", encoding="utf-8")
+
+
+def run_settings(folder: Path) -> dict[str, Any]:
+    """What a run of `rationalize` was begun with, ended or not. Raises ConfigError."""
+    if not (folder / "run.json").exists():
+        raise ConfigError(f"{folder} is no run folder: it has no run.json")
+    about = read_object(folder / "run.json")
+    if about.get("command") != "rationalize" or not isinstance(about.get("asked"), dict):
+        raise ConfigError(
+            f"{folder} cannot be asked in batches: it is no run of parrot rationalize, or of an"
+            " earlier version"
+        )
+    return about
 
 
 class RunFolder:
@@ -266,21 +320,41 @@ class RunFolder:
     def candidates(self, name: str = "rationales.jsonl") -> Iterator[tuple[str, Candidate]]:
         """Each rationale with its pair as its teacher saw it, and the rationale's id."""
         for stored in self.stored(name):
-            if stored.pair is None:
-                raise RecordError("has no pair", file=str(self.folder / name), field="pair")
-            pair = pair_from_record(stored.pair, self.open_image)
-            source = stored.rationale.provenance
-            seen = pair if source.order is Order.AB else pair.mirrored()
-            yield stored.id, Candidate(seen, self.rubric_of(pair), stored.rationale)
+            yield stored.id, self._candidate(stored, name)
 
-    def outcomes(self) -> Iterator[PairOutcome]:
-        """Kept rationales grouped by pair, as pipelines take them; pairs are those of the input."""
-        for _, group in groupby(self.candidates(), key=lambda one: one[1].pair.id):
-            members = [candidate for _, candidate in group]
-            first = members[0]
-            turned = first.rationale.provenance.order is Order.BA
-            pair = first.pair.mirrored() if turned else first.pair
-            yield PairOutcome(pair, tuple(Fate(c) for c in members))
+    def _candidate(self, stored: StoredRationale, name: str = "rationales.jsonl") -> Candidate:
+        if stored.pair is None:
+            raise RecordError("has no pair", file=str(self.folder / name), field="pair")
+        pair = pair_from_record(stored.pair, self.open_image)
+        source = stored.rationale.provenance
+        seen = pair if source.order is Order.AB else pair.mirrored()
+        return Candidate(seen, self.rubric_of(pair), stored.rationale)
+
+    def places(self) -> Iterator[tuple[str, int]]:
+        """Each pair's id and its place in the input, in the order of the run; none where untold."""
+        if not (self.folder / "outcomes.jsonl").exists():
+            return
+        for number, record in self.records("outcomes.jsonl"):
+            yield str(record.get("id")), int(record.get("place", number - 1))
+
+    def outcomes(self, share: Share | None = None) -> Iterator[PairOutcome]:
+        """Kept rationales grouped by pair, as pipelines take them; pairs are those of the input.
+
+        share: only its pairs, whose places in the run's own input it is told.
+        """
+        places = self.places()
+        grouped = groupby(self.stored(), key=lambda one: one.rationale.pair_id)
+        for number, (pair_id, group) in enumerate(grouped):
+            place = next((at for name, at in places if name == pair_id), number)
+            if share is None or share.takes(place, pair_id):
+                yield _outcome([self._candidate(one) for one in group])
+
+
+def _outcome(members: Sequence[Candidate]) -> PairOutcome:
+    first = members[0]
+    turned = first.rationale.provenance.order is Order.BA
+    pair = first.pair.mirrored() if turned else first.pair
+    return PairOutcome(pair, tuple(Fate(c) for c in members))
 
 
 @lru_cache(maxsize=8)

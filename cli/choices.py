@@ -50,6 +50,11 @@ def chosen_member(kind: type[Member], what: str, name: str) -> Member:
     return kind(name)
 
 
+def chosen_members(kind: type[Member], what: str, text: str) -> tuple[Member, ...]:
+    """The members of values with commas between them. Raises UnknownNameError."""
+    return tuple(chosen_member(kind, what, name.strip()) for name in text.split(","))
+
+
 def chosen_prompt(layout: str, reply_format: str, wording: Path | None) -> Prompt:
     """The prompt of three options. Raises ConfigError naming the one at fault."""
     placed = chosen_member(Layout, "prompt layout", layout)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from parrot.cli import options
+from parrot.cli.demo_told import Told
 
 AUDITED = 300
 """Pairs whose rationales are held against the truth, at most, where there is a student to train."""
@@ -28,45 +29,69 @@ def demo(
     train: Annotated[
         bool, typer.Option("--train", help="Distil a student too, and hold it against its base.")
     ] = False,
+    refine: Annotated[
+        bool,
+        typer.Option("--refine", help="Draw requests too, refine them, and write the report."),
+    ] = False,
+    generator: Annotated[
+        str, typer.Option(help="Who draws for --refine; the simulated painter unless given.")
+    ] = "miniature:painter",
     base: Annotated[
         str, typer.Option(help="Folder to distil from, or miniature:base.")
     ] = "miniature:base",
     steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 200,
     tests: Annotated[int, typer.Option(min=1, help="Held-out pairs to judge.")] = 200,
+    requests: Annotated[int, typer.Option(min=1, help="Requests to draw and refine.")] = 24,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
     as_json: options.AsJson = False,
 ) -> None:
     """Pairs, anchored rationales, filters, projection, export: on a simulated world.
 
-    Without torch; with --train a student is distilled from the rationales and judged.
+    Without torch; with --train a student is distilled from the rationales and judged. With --refine
+    requests are drawn and redrawn by that student's words, or the shipped one's, and a page shows it.
     """
     try:
-        from parrot.backends.miniature.files import write_pairs
+        import parrot.backends.miniature.files  # noqa: F401  is it there?
     except ImportError as error:
         from parrot.core.errors import MissingExtraError
 
         raise MissingExtraError("parrot demo", "miniature") from error
     start = _start(base) if train else None
+    if refine:
+        _may_judge(trained=train)
     n = n or (1000 if train else 300)
     folder = out or Path(tempfile.mkdtemp(prefix="parrot-demo-"))
-    from parrot.adapters.runs import RunFolder
-    from parrot.backends.miniature.audit import audit
-    from parrot.backends.miniature.errors import LEVELS
+    told = Told(quiet=as_json)
+    told.say("This is a simulation: a small drawn world, a hidden human, a teacher that errs.\n")
+    found = _rationales(folder, n, seed, told)
+    found["audit"] = _audits(min(n, AUDITED) if train else n, seed, told)
+    if start is not None:
+        told.step("a student distilled from what was kept, and its base, on held-out pairs")
+        runs = [folder / "run", folder / "run" / "projected"]
+        found["students"] = _trained(start, runs, folder / "student", steps, tests, seed, device)
+        told.students(found["students"])
+    if refine:
+        told.step("requests drawn, critiqued and drawn again; the best by the critic is kept")
+        critic = f"torch:{folder / 'student'}" if train else "miniature:student"
+        found["refined"] = _refined(critic, generator, folder, requests)
+        told.gallery(found["refined"])
+    if as_json:
+        print(json.dumps({"out": str(folder), **found}))
+        return
+    told.end(folder)
+
+
+def _rationales(folder: Path, n: int, seed: int, told: Told) -> dict[str, Any]:
+    """Pairs, rationales, projections and an export in the folder; the funnels."""
+    from parrot.backends.miniature.files import write_pairs
     from parrot.cli.export import export
     from parrot.cli.project import project
     from parrot.cli.rationalize import rationalize
-    from parrot.cli.session import run_async
-    from parrot.cli.tables import print_funnel
 
-    def say(text: str) -> None:
-        if not as_json:
-            print(text)
-
-    say("This is a simulation: a small drawn world, a hidden human, a teacher that errs.\n")
-    say(f"1. {n} preference pairs labelled by the hidden human")
+    told.step(f"{n} preference pairs labelled by the hidden human")
     pairs = write_pairs(folder / "pairs", n, seed=seed, task="both").pairs
     run = folder / "run"
-    say("2. anchored rationales in both A/B orders, filtered")
+    told.step("anchored rationales in both A/B orders, filtered")
     with _quietly():
         rationalize(pairs, teacher="miniature:teacher", out=run)
     with _quietly():
@@ -74,36 +99,27 @@ def demo(
     with _quietly():
         export([run, run / "projected"], to="llamafactory", out=folder / "train")
     funnels = [_funnel(run), _funnel(run / "projected")]
-    if not as_json:
-        print_funnel(funnels[0])
-        print("\n3. projected to single images, with refined requests, filtered")
-        print_funnel(funnels[1], title="Projection", examples=0)
+    told.funnel(funnels[0])
+    told.step("projected to single images, with refined requests, filtered")
+    told.funnel(funnels[1], title="Projection", examples=0)
     count = len((folder / "train" / "train.jsonl").read_bytes().splitlines())
-    say(f"\n4. exported for LLaMA-Factory: {count} examples")
-    say("\n5. what the filters catch, by the simulation's own truth")
-    looked = min(n, AUDITED) if train else n
+    told.step(f"exported for LLaMA-Factory: {count} examples")
+    return {"funnel": funnels[0], "projection": funnels[1], "examples": count}
+
+
+def _audits(n: int, seed: int, told: Told) -> dict[str, list[dict[str, Any]]]:
+    from parrot.backends.miniature.audit import audit
+    from parrot.backends.miniature.errors import LEVELS
+    from parrot.cli.session import run_async
+
+    told.step("what the filters catch, by the simulation's own truth")
     audits = [
-        run_async(lambda level=level: audit(level, looked, seed=seed + 1))  # type: ignore[misc]
+        run_async(lambda level=level: audit(level, n, seed=seed + 1))  # type: ignore[misc]
         for level in LEVELS
     ]
     tables = {a.level: [row.shares() for row in a.rows] for a in audits}
-    if not as_json:
-        _print_audit(tables)
-    trained = None
-    if start is not None:
-        say("\n6. a student distilled from what was kept, and its base, on held-out pairs")
-        runs = [run, run / "projected"]
-        trained = _trained(start, runs, folder / "student", steps, tests, seed, device)
-        if not as_json:
-            _print_students(trained)
-    if as_json:
-        result = {"out": str(folder), "funnel": funnels[0], "projection": funnels[1]}
-        more = {"students": trained} if trained else {}
-        print(json.dumps({**result, "examples": count, "audit": tables, **more}))
-        return
-    example = next(RunFolder(run).stored(), None)
-    say(f"\nLook further: parrot show {run} -n 3; parrot show {run} --dropped grounded")
-    say(f"Everything is in {folder}" + ("" if example else " (nothing was kept)"))
+    told.audit(tables)
+    return tables
 
 
 def _start(base: str) -> Path:
@@ -118,6 +134,19 @@ def _start(base: str) -> Path:
     return folder_of(base)
 
 
+def _may_judge(*, trained: bool) -> None:
+    """Whether there is a student to judge, before anything is made. Raises as `_start` does."""
+    from parrot.backends.miniature.shipped import shipped
+    from parrot.core.errors import MissingExtraError
+
+    try:
+        import parrot.backends.torch.model  # noqa: F401  is it there?
+    except ImportError as error:
+        raise MissingExtraError("parrot demo --refine", "torch") from error
+    if not trained:
+        shipped("student")
+
+
 def _trained(
     base: Path, runs: list[Path], out: Path, steps: int, tests: int, seed: int, device: str
 ) -> dict[str, Any]:
@@ -129,32 +158,12 @@ def _trained(
     return {**made, "judging_seconds": round(seconds, 1), "pairs": tests, **told(report)}
 
 
-def _print_students(found: dict[str, Any]) -> None:
-    from rich.table import Table
+def _refined(critic: str, generator: str, folder: Path, requests: int) -> dict[str, Any]:
+    from parrot.cli.demo_refining import drawn_for_demo, drawn_told
 
-    from parrot.cli.tables import out
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("judge", no_wrap=True)
-    counts = found["tests"]
-    for name, count in counts.items():
-        table.add_column(f"{name} ({count})", justify="right")
-    table.add_column("complete", justify="right")
-    for who in ("base", "student", "difference"):
-        shares = found.get(who, {})
-        said = (
-            "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * x for x in shares[name]))
-            if name in shares
-            else "-"
-            for name in counts
-        )
-        done = f"{100 * shares['complete']:.1f} %" if "complete" in shares else ""
-        table.add_row(who, *said, done)
-    out.print(table)
-    print(
-        f"{found['examples']} examples, {found['steps']} steps; {found['pairs']} held-out pairs in"
-        " both orders, agreement with the simulation's truth, 95 % intervals over requests."
-    )
+    with _quietly():
+        drawn_for_demo(critic, generator, folder, requests=requests)
+    return drawn_told(folder)
 
 
 def _funnel(run: Path) -> dict[str, Any]:
@@ -172,21 +181,3 @@ def _quietly() -> Any:
     stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
     stack.enter_context(contextlib.suppress(typer.Exit))
     return stack
-
-
-def _print_audit(tables: dict[str, list[dict[str, Any]]]) -> None:
-    from rich.table import Table
-
-    from parrot.cli.tables import out
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("errs", "kept by"):
-        table.add_column(name, no_wrap=True)
-    for name in ("kept", "leak", "made-up flaw", "false claim", "right winner"):
-        table.add_column(name, justify="right")
-    for level, rows in tables.items():
-        for row in rows:
-            shares = (row["leaked"], row["invented"], row["untrue"], row["agree_with_truth"])
-            said = ("-" if s is None else f"{100 * s:.1f} %" for s in shares)
-            table.add_row(level, row["filters"], str(row["kept"]), *said)
-    out.print(table)

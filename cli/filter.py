@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from parrot.adapters.runs import RunFolder, RunWriter
-from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, names_of
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
+from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.candidates import Candidate, Provenance, Rationale
 from parrot.core.critiques import Comparison
 from parrot.core.engine import Engine
@@ -23,6 +23,7 @@ from parrot.core.outcomes import Fate, PairOutcome
 from parrot.core.pipelines.filtering import Filtering, filtered
 from parrot.core.pipelines.rationalizing import with_siblings
 from parrot.core.rubric import rubric_for
+from parrot.core.sharding import Share
 
 
 def filter_(
@@ -41,6 +42,8 @@ def filter_(
     filters: options.Filters = "default",
     all_evidence: options.AllEvidence = False,
     concurrency: options.Concurrency = 64,
+    shard: options.ShardOf = None,
+    known: options.Known = None,
     examples: Annotated[int, typer.Option(min=0, help="Examples of a filter to print.")] = 2,
     as_json: options.AsJson = False,
 ) -> None:
@@ -49,19 +52,22 @@ def filter_(
     skipped: tuple[str, ...] = ()
     if verifier is None:
         how, skipped = how.without_model()
-    given, root, about = _given(rationales, source)
+    share = share_of(shard)
+    refuse_neighbours(share, how.filters)
+    given, root, about = _given(rationales, source, share)
     folder = out or _default_out(rationales, source)
     about |= {"command": "filter", "filters": names_of(how.filters), "not_run": list(skipped)}
     about |= {"verifier": verifier}
+    about |= covered(share, about, rationales)
 
     async def work() -> dict[str, Any]:
-        with RunWriter(folder, images_root=root, about=about) as writer:
+        with RunWriter(folder, images_root=root, about=about, place_of=share.leave) as writer:
             writer.funnel.marginal = all_evidence
             if verifier is None:
                 await _judge(given, None, how, writer)
                 return ended(writer)
             model, asking = open_spec(verifier, connections=concurrency), Asking(concurrency)
-            with SqliteStore(folder / "store.sqlite") as store:
+            with store_at(folder / "store.sqlite", known) as store:
                 async with engine_on(model, store, asking, total=None) as (engine, meter):
                     await _judge(given, engine, how, writer)
             return ended(writer) | {"asks": counted(meter.progress, {})}
@@ -87,14 +93,20 @@ def _default_out(rationales: Path, source: str) -> Path:
     return rationales.parent / (rationales.name.partition(".jsonl")[0] + ".filtered")
 
 
-def _given(rationales: Path, source: str) -> tuple[Iterator[PairOutcome], Path, dict[str, Any]]:
+def _given(
+    rationales: Path, source: str, share: Share
+) -> tuple[Iterator[PairOutcome], Path, dict[str, Any]]:
     if source == "genai-bench-answers":
-        return _answers(rationales), rationales.parent, {"pairs": str(rationales)}
+        return _shared(_answers(rationales), share), rationales.parent, {"pairs": str(rationales)}
     if source != "run":
         raise UnknownNameError("source", source, ("run", "genai-bench-answers"))
     folder = RunFolder(rationales)
     about = {k: v for k, v in folder.about.items() if k not in ("schema", "status", "images_root")}
-    return _with_siblings(folder.outcomes()), folder.images_root, about
+    return _with_siblings(folder.outcomes(share)), folder.images_root, about
+
+
+def _shared(outcomes: Iterator[PairOutcome], share: Share) -> Iterator[PairOutcome]:
+    return (o for place, o in enumerate(outcomes) if share.takes(place, o.pair.id))
 
 
 def _with_siblings(outcomes: Iterator[PairOutcome]) -> Iterator[PairOutcome]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
-from parrot.adapters.exports.files import lines
-from parrot.adapters.store import SqliteStore
+from parrot.adapters.exports.files import Write, lines
 from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
 from parrot.cli.judge_head import HEAD, head_judgements, opened_head
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.sharing import share_of, store_at
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
+from parrot.core.errors import ConfigError
 from parrot.core.expecting import TOP
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged
@@ -30,6 +30,7 @@ from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.probes import Probe, probed
 from parrot.core.records.judgements import judgement_to_record
 from parrot.core.registry import parse_spec
+from parrot.core.sharding import Share
 from parrot.core.values import Label, PreferencePair, Unloadable
 
 _ANSWERED = (FailureKind.UNREADABLE.value, FailureKind.CUT.value)
@@ -108,6 +109,8 @@ def judge(
     price_in: options.PriceIn = None,
     price_out: options.PriceOut = None,
     limit: options.Limit = None,
+    shard: options.ShardOf = None,
+    known: options.Known = None,
     tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -115,6 +118,11 @@ def judge(
 
     Run it again with the same --out and it goes on: nothing that was answered is asked again.
     """
+    share = share_of(shard, limit)
+    if share.shard is not None and probe == Probe.SHUFFLED_REQUEST:
+        raise ConfigError(
+            f"--probe {probe} shows a pair the request of another: it takes no --shard"
+        )
     checked = check_pairs(pairs, schema=schema, images_root=images_root)
     if temperature is None:
         temperature = 0.0 if samples == 1 else 0.7
@@ -132,30 +140,34 @@ def judge(
         ),
         expected=expected,
     )
-    source: Iterable[PreferencePair | Unloadable] = islice(
-        read_pairs(pairs, schema=schema, images_root=images_root), limit
+    source: Iterable[PreferencePair | Unloadable] = read_pairs(
+        pairs, schema=schema, images_root=images_root, share=share
     )
     if probe is not None:
         source = probed(source, chosen_member(Probe, "probe", probe), black=black)
     mark = {"probe": probe} if probe else {}
     tally = Tally()
+
+    def keep(found: tuple[Judged, ...] | Unloadable, write: Write) -> None:
+        _keep(found, write, tally, mark, share)
+
     if parse_spec(model).kind == HEAD:
         head = opened_head(model, how)
-        _write_all(head_judgements(head, source, how.orders), out, tally, mark)
+        _write_all(head_judgements(head, source, how.orders), out, keep)
         told = {**tally.to_dict(), **mark, "model": head.id, "asks": None}
         _tell(told, out, as_json=as_json)
         return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
     asking = asking_of(locals())
     an_ask = 1 if how.form is Form.PAIRWISE else 2
-    total = min(checked.pairs, limit or checked.pairs) * len(how.places) * an_ask
+    total = share.about(checked.pairs) * len(how.places) * an_ask
 
     async def work() -> dict[str, Any]:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with SqliteStore(out.with_name(f"{out.name}.sqlite")) as store, lines(out) as write:
+        with store_at(out.with_name(f"{out.name}.sqlite"), known) as store, lines(out) as write:
             async with engine_on(judge_model, store, asking, total=total) as (engine, meter):
                 async for found in judging(source, engine, how):
-                    _keep(found, write, tally, mark)
+                    keep(found, write)
         return counted(meter.progress, asking.prices)
 
     asks = run_async(work)
@@ -163,23 +175,30 @@ def judge(
 
 
 def _write_all(
-    found: Iterable[tuple[Judged, ...] | Unloadable], out: Path, tally: Tally, mark: dict[str, str]
+    found: Iterable[tuple[Judged, ...] | Unloadable],
+    out: Path,
+    keep: Callable[[tuple[Judged, ...] | Unloadable, Write], None],
 ) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with lines(out) as write:
         for one in found:
-            _keep(one, write, tally, mark)
+            keep(one, write)
 
 
 def _keep(
     found: tuple[Judged, ...] | Unloadable,
-    write: Callable[[dict[str, Any]], None],
+    write: Write,
     tally: Tally,
     mark: dict[str, str],
+    share: Share,
 ) -> None:
     tally.add(found)
-    for judged in () if isinstance(found, Unloadable) else found:
-        write(judgement_to_record(judged) | mark)
+    if isinstance(found, Unloadable):
+        share.leave(found.id)
+        return
+    place = {"place": share.leave(found[0].judgement.pair_id)}
+    for judged in found:
+        write(judgement_to_record(judged) | place | mark)
 
 
 class Tally:

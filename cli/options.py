@@ -60,5 +60,13 @@ MaxFailures = Annotated[
     _under(BOUNDS, text="Stop when more than this share of 500 asks fails.", min=0, max=1),
 ]
 Limit = Annotated[int | None, _under(BOUNDS, text="Only the first so many pairs.", min=1)]
+ShardOf = Annotated[
+    str | None,
+    _under(BOUNDS, "--shard", text="Only part I of N, as I/N; `parrot merge` joins the parts."),
+]
+Known = Annotated[
+    list[Path] | None,
+    _under(BOUNDS, "--known", text="Another run, whose answers are not asked again; repeatable."),
+]
 PriceIn = Annotated[float | None, _under(BOUNDS, text="Money for a million prompt tokens.")]
 PriceOut = Annotated[float | None, _under(BOUNDS, text="Money for a million completion tokens.")]

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from parrot.adapters.runs import RunFolder, RunWriter
-from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
+from parrot.cli.sharing import covered, share_of, store_at
 from parrot.core.asks import Sampling
 from parrot.core.outcomes import PairOutcome
 from parrot.core.pipelines.projecting import Projecting
@@ -44,11 +44,13 @@ def project(
     seed: options.Seed = None,
     concurrency: options.Concurrency = 64,
     max_failures: options.MaxFailures = 0.5,
+    shard: options.ShardOf = None,
+    known: options.Known = None,
     tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Has a model judge each image of a kept pair alone, with a better request, and filters that."""
-    folder, target = RunFolder(run), out or run / "projected"
+    folder, target, share = RunFolder(run), out or run / "projected", share_of(shard)
     how = Projecting(
         chosen_prompt(layout, reply_format, wording),
         Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
@@ -62,16 +64,19 @@ def project(
     about = {k: v for k, v in folder.about.items() if k in ("version", "pairs", "rubric")}
     about |= {"command": "project", "teacher": model.id, "prompt": how.prompt.id}
     about |= {"verifier": checker.id if checker else model.id}
+    about |= covered(share, folder.about, run)
     asking = asking_of(locals())
 
     async def given() -> AsyncIterator[PairOutcome]:
-        for outcome in folder.outcomes():
+        for outcome in folder.outcomes(share):
             yield outcome
 
     async def work() -> dict[str, Any]:
         with (
-            SqliteStore(target / "store.sqlite") as store,
-            RunWriter(target, images_root=folder.images_root, about=about) as writer,
+            store_at(target / "store.sqlite", known) as store,
+            RunWriter(
+                target, images_root=folder.images_root, about=about, place_of=share.leave
+            ) as writer,
         ):
             async with engine_on(model, store, asking, total=None) as (engine, meter):
                 second = engine.beside(checker) if checker else None

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
-from parrot.adapters.runs import RunWriter
+from parrot.adapters.ledger import open_batches
+from parrot.adapters.runs import RunWriter, begin_run
 from parrot.adapters.store import SqliteStore
 from parrot.backends.images import size_of
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
-from parrot.core.errors import UnknownNameError
+from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.gatherers import gatherers
 from parrot.core.keys import answers, key_of
 from parrot.core.pipelines.filtering import Filtering, filtered
 from parrot.core.pipelines.rationalizing import Rationalizing, asks_for
 from parrot.core.pipelines.rationalizing import rationalize as phase_one
-from parrot.core.plan import Plan
+from parrot.core.plan import Machines, Plan
 from parrot.core.rubric import rubric_to_dict
 from parrot.core.select import SELECTS
 from parrot.core.values import Unloadable
+
+_NOTE = "phase 1 only: evidence for filters is asked for what survives the free ones"
 
 
 def rationalize(
@@ -92,8 +95,21 @@ def rationalize(
     price_in: options.PriceIn = None,
     price_out: options.PriceOut = None,
     limit: options.Limit = None,
+    shard: options.ShardOf = None,
+    known: options.Known = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
+    ] = False,
+    machines: Annotated[int, typer.Option(min=1, help="With --plan: how many share the work.")] = 1,
+    seconds_per_reply: Annotated[
+        float | None, typer.Option(help="With --plan: how long one reply takes.")
+    ] = None,
+    tokens_per_reply: Annotated[
+        int, typer.Option(min=0, help="With --plan: completion tokens of one reply.")
+    ] = 600,
+    later: Annotated[
+        bool,
+        typer.Option("--later", help="Only begin the run; `parrot batch submit` asks."),
     ] = False,
     tag: options.Tag = None,
     as_json: options.AsJson = False,
@@ -102,6 +118,7 @@ def rationalize(
 
     Run it again with the same --out and it goes on: nothing that was answered is asked again.
     """
+    share = share_of(shard, limit)
     checked = check_pairs(pairs, schema=schema, images_root=images_root)
     how = Rationalizing(
         prompt=chosen_prompt(layout, reply_format, wording),
@@ -120,9 +137,12 @@ def rationalize(
         all_evidence,
     )
     model = open_spec(teacher, connections=concurrency, tag=tag)
-    source = islice(read_pairs(pairs, schema=schema, images_root=images_root), limit)
+    refuse_neighbours(share, filtering.filters)
+    source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
     if plan:
-        _plan(source, how, model.id, out, price_in, price_out)
+        shown = _plan(source, how, model.id, out, tokens_per_reply)
+        many = Machines(machines, concurrency, seconds_per_reply)
+        print(json.dumps(shown.to_dict(price_in, price_out, many) | {"note": _NOTE}, indent=2))
         return
     asking = asking_of(locals())
     checker = open_spec(verifier, connections=concurrency) if verifier else None
@@ -146,14 +166,27 @@ def rationalize(
         "rubric": rubric_to_dict(how.rubric) if how.rubric else None,
         "rubric_digest": how.rubric.digest if how.rubric else None,
         "sampling": {"temperature": temperature, "max_tokens": max_tokens, "seed": seed},
+        "asked": {
+            "teacher": teacher,
+            "tag": tag,
+            "schema": schema,
+            "limit": limit,
+            "wording": str(wording) if wording else None,
+        },
+        **covered(share),
     }
     root = images_root or (pairs if pairs.is_dir() else pairs.parent)
-    total = min(checked.pairs, limit or checked.pairs) * samples * len(how.orders)
+    if later:
+        begin_run(out, root, about)
+        print(f"begun, nothing asked: {out}")
+        return
+    _refuse_open_batches(out)
+    total = share.about(checked.pairs) * samples * len(how.orders)
 
     async def work() -> dict[str, Any]:
         with (
-            SqliteStore(out / "store.sqlite") as store,
-            RunWriter(out, images_root=root, about=about) as writer,
+            store_at(out / "store.sqlite", known) as store,
+            RunWriter(out, images_root=root, about=about, place_of=share.leave) as writer,
         ):
             writer.funnel.marginal = all_evidence
             async with engine_on(model, store, asking, total=total) as (engine, meter):
@@ -170,6 +203,15 @@ def rationalize(
     tell_run(run_async(work), out, as_json=as_json)
 
 
+def _refuse_open_batches(out: Path) -> None:
+    batches, asks = open_batches(out)
+    if batches:
+        raise ConfigError(
+            f"{asks} asks of {out} are on their way in {batches} batches and would be paid twice:"
+            f" parrot batch collect {out}"
+        )
+
+
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -184,9 +226,8 @@ def _plan(
     how: Rationalizing,
     model: str,
     out: Path,
-    price_in: float | None,
-    price_out: float | None,
-) -> None:
+    tokens_per_reply: int,
+) -> Plan:
     plan = Plan()
     store = (
         SqliteStore(out / "store.sqlite", read_only=True)
@@ -209,7 +250,5 @@ def _plan(
             ]
             plan.stored += len(asks) - len(fresh)
             asks = tuple(fresh)
-        plan.add(asks, completion=600, size_of=size_of)
-    shown = plan.to_dict(price_in, price_out)
-    shown["note"] = "phase 1 only: evidence for filters is asked for what survives the free ones"
-    print(json.dumps(shown, indent=2))
+        plan.add(asks, completion=tokens_per_reply, size_of=size_of)
+    return plan

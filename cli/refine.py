@@ -191,7 +191,7 @@ def refine(
         seed=seed,
         price=Price(price_in or 0.0, price_out or 0.0),
         drawing_price=drawing_price,
-        look=_looked_at,
+        look=looked_at,
     )
     requests = _requests(request, source or (), limit)
     painter = open_generator_spec(generator, chosen_values(draw or ()), tag=tag)
@@ -262,7 +262,8 @@ def refine(
         raise typer.Exit(1)
 
 
-def _looked_at(image: Image) -> Failed | None:
+def looked_at(image: Image) -> Failed | None:
+    """What is wrong with a drawing before anyone is asked about it."""
     if all_black(image):
         return Failed(FailureKind.REFUSED, "the drawing is all black, as safety checkers leave it")
     return None

@@ -1,16 +1,17 @@
-"""`parrot study`: comparisons of students as resumable cells. Arguments, wiring, printing."""
+"""`parrot study`: comparisons as resumable cells; here of students. Arguments, wiring, printing."""
 
 from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parrot.cli import options
+from parrot.cli.choices import chosen_members
+from parrot.cli.study_refine import refine
 from parrot.core.studies.cells import Arm, Equal
 
 if TYPE_CHECKING:
@@ -21,15 +22,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     add_completion=False,
-    help="Comparisons of students on the miniature, cell by cell.",
+    help="Comparisons on the miniature, cell by cell.",
     no_args_is_help=True,
 )
-Member = TypeVar("Member", bound=StrEnum)
 
 
 @app.callback()
 def _several() -> None:
-    """Comparisons of students on the miniature, cell by cell. A simulation: it says so."""
+    """Comparisons on the miniature, cell by cell. A simulation: it says so."""
+
+
+app.command()(refine)
 
 
 @app.command()
@@ -117,19 +120,13 @@ def _design(
     said: dict[str, Any] = {
         "sizes": numbers,
         "seeds": seeds,
-        "arms": arms and _members(Arm, "arm", arms),
-        "equal": equal and _members(Equal, "equal", equal),
+        "arms": arms and chosen_members(Arm, "arm", arms),
+        "equal": equal and chosen_members(Equal, "equal", equal),
         "tests": tests,
         "least": least,
         "most": most,
     }
     return evolve(budget_named(budget), **{k: v for k, v in said.items() if v is not None})
-
-
-def _members(kind: type[Member], what: str, text: str) -> tuple[Member, ...]:
-    from parrot.cli.choices import chosen_member
-
-    return tuple(chosen_member(kind, what, name.strip()) for name in text.split(","))
 
 
 def _run(folder: Folder, settings: Settings) -> int:
@@ -139,7 +136,7 @@ def _run(folder: Folder, settings: Settings) -> int:
     from parrot.core.studies.cells import part_of
 
     runner = Runner.begun(folder, settings)
-    done = {result.cell.id for result in folder.results()}
+    done = {result.cell.id for result in folder.lines.read()}
     cells = part_of(settings.design.cells, done, settings.part)
     failed = 0
     for number, cell in enumerate(cells, start=1):
@@ -168,7 +165,7 @@ def _report(out: Path, *, as_json: bool) -> None:
     from parrot.core.studies.report import report_of, report_to_dict, table_of
 
     folder = Folder(out)
-    found = report_of(folder.results(), folder.tests())
+    found = report_of(folder.lines.read(), folder.tests())
     table, plain = table_of(found), report_to_dict(found)
     (out / "report.md").write_text(table + "\n", encoding="utf-8")
     (out / "report.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

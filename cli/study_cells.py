@@ -21,7 +21,7 @@ from parrot.backends.torch.preferring import train_head
 from parrot.backends.torch.training import Recipe
 from parrot.cli.session import open_spec, run_async
 from parrot.cli.students import head_judgements_of, student_judgements
-from parrot.cli.study_files import Folder
+from parrot.cli.study_files import Folder, claim
 from parrot.core.engine import Engine
 from parrot.core.engine.progress import Meter
 from parrot.core.judgements import Judged
@@ -78,7 +78,7 @@ class Runner:
     @classmethod
     def begun(cls, folder: Folder, settings: Settings) -> Runner:
         """A runner whose test pairs are drawn and whose plan is written. Raises ConfigError."""
-        folder.claim(settings.plan)
+        claim(folder.path, settings.plan)
         drawn = list(held_out(settings.design.tests))
         folder.write_tests([known for _, known in drawn])
         return cls(folder, settings, [pair for pair, _ in drawn], [known for _, known in drawn])
@@ -98,7 +98,7 @@ class Runner:
             seconds=(trained - began, ended - trained),
             base=self.settings.plan["base"],
         )
-        self.folder.add(result)
+        self.folder.lines.add(result)
         if not self.settings.keep:
             shutil.rmtree(out, ignore_errors=True)
         return result

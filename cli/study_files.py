@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import asdict, frozen
 
+from parrot.adapters.disk import read_object
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.studies.results import (
     Result,
@@ -22,53 +23,77 @@ from parrot.core.studies.results import (
 PLAN: Final = "plan.json"
 RESULTS: Final = "results.jsonl"
 TESTS: Final = "tests.jsonl"
+One = TypeVar("One")
+
+
+def claim(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Begins a study, or goes on with it. Raises ConfigError where the folder holds another one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noted = folder / PLAN
+    if not noted.exists():
+        noted.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+    held = plan_of(folder)
+    other = sorted(name for name in {*held, *plan} if held.get(name) != plan.get(name))
+    if other:
+        said = ", ".join(f"{n} {held.get(n)!r} and not {plan.get(n)!r}" for n in other)
+        raise ConfigError(f"{folder} holds a study with {said}; choose another folder")
+
+
+def plan_of(folder: Path) -> dict[str, Any]:
+    """What was laid down when the study began. Raises ConfigError where none has begun."""
+    if not (folder / PLAN).exists():
+        raise ConfigError(f"{folder} holds no study")
+    return read_object(folder / PLAN)
 
 
 @frozen(slots=True)
-class Folder:
-    """A study on disk."""
+class Lines(Generic[One]):
+    """Finished cells, a JSON line each. load, id_of: of a line's value; dump is the inverse of load."""
 
     path: Path
+    load: Callable[[Mapping[str, Any]], One]
+    dump: Callable[[One], Mapping[str, Any]]
+    id_of: Callable[[One], str]
 
-    def claim(self, plan: Mapping[str, Any]) -> None:
-        """Begins the study, or goes on with it. Raises ConfigError where it is another one."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        noted = self.path / PLAN
-        if not noted.exists():
-            noted.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
-        held = json.loads(noted.read_text(encoding="utf-8"))
-        other = sorted(name for name in {*held, *plan} if held.get(name) != plan.get(name))
-        if other:
-            said = ", ".join(f"{n} {held.get(n)!r} and not {plan.get(n)!r}" for n in other)
-            raise ConfigError(f"{self.path} holds a study with {said}; choose another folder")
-
-    def results(self) -> list[Result]:
-        """Those written so far, the last one of a cell. Raises RecordError with file and line."""
-        found: dict[str, Result] = {}
-        for line, record in self._lines(RESULTS):
+    def read(self) -> list[One]:
+        """Those written so far, the last one of an id. Raises RecordError with file and line."""
+        found: dict[str, One] = {}
+        for line, record in _lines(self.path):
             try:
-                one = result_from_record(record)
+                one = self.load(record)
             except RecordError as error:
-                raise error.at(file=str(self.path / RESULTS), line=line) from None
-            found[one.cell.id] = one
+                raise error.at(file=str(self.path), line=line) from None
+            found[self.id_of(one)] = one
         return list(found.values())
 
-    def add(self, result: Result) -> None:
+    def add(self, one: One) -> None:
         """Appends one line in one write, so that several processes may share the file."""
-        text = json.dumps(result_to_record(result), separators=(",", ":")) + "\n"
-        path = self.path / RESULTS
+        text = json.dumps(self.dump(one), separators=(",", ":")) + "\n"
         # A kill may have torn the last line; ours must not become its end.
-        text = ("" if _ends_whole(path) else "\n") + text
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        text = ("" if _ends_whole(self.path) else "\n") + text
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             os.write(file, text.encode())
             os.fsync(file)
         finally:
             os.close(file)
 
+
+@frozen(slots=True)
+class Folder:
+    """A study of students on disk."""
+
+    path: Path
+
+    @property
+    def lines(self) -> Lines[Result]:
+        return Lines(
+            self.path / RESULTS, result_from_record, result_to_record, lambda one: one.cell.id
+        )
+
     def tests(self) -> list[TestPair]:
         """The truth about the test pairs. Raises ConfigError where there is none yet."""
-        found = [read_test_pair(record) for _, record in self._lines(TESTS)]
+        found = [read_test_pair(record) for _, record in _lines(self.path / TESTS)]
         if not found:
             raise ConfigError(f"{self.path} holds no study")
         return found
@@ -80,15 +105,15 @@ class Folder:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
         partial.replace(path)
 
-    def _lines(self, name: str) -> Iterator[tuple[int, Any]]:
-        path = self.path / name
-        if not path.exists():
-            return
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                yield number, json.loads(line)
-            except ValueError:
-                continue  # torn by a kill: its cell runs again
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+    if not path.exists():
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            yield number, json.loads(line)
+        except ValueError:
+            continue  # torn by a kill: its cell runs again
 
 
 def _ends_whole(path: Path) -> bool:

@@ -78,6 +78,9 @@ def generator(
     seed: Seed = 0,
     samples: Samples = None,
     measure_every: MeasureEvery = 1200.0,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the blocks: faster after five minutes.")
+    ] = False,
 ) -> None:
     """The generator: text encoders first, then a tiny Flux. The same --state goes on."""
     try:
@@ -98,7 +101,7 @@ def generator(
     _run(words, state / "texts", pace)
     if words.state.samples < words.goal:
         return
-    settings = flux.GeneratorSettings(seed=seed)
+    settings = flux.GeneratorSettings(seed=seed, compile=compile_)
     settings = evolve(settings, total=samples) if samples else settings
     texts = {"t5": words.t5, "clip": words.clip}
     run = flux.GeneratorRun(settings, autoencoder.read_autoencoder(vae or SHIPPED), where, texts)

@@ -7,10 +7,12 @@ next. With all evidence gathered, every filter sees every candidate and the rate
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import Factory, define
 
+from parrot.core.asks import Failed
 from parrot.core.candidates import Candidate, Drop, Keep, Undecided, Verdict
 from parrot.core.outcomes import End, PairOutcome
 
@@ -49,9 +51,29 @@ class Funnel:
         for fate in outcome.fates:
             self.rationales[fate.end.value] += 1
             for name, verdict in fate.verdicts.items():
-                self._count(self.stages.setdefault(name, Stage()), verdict, fate.candidate)
+                self._count(name, verdict, _place(fate.candidate))
 
-    def _count(self, stage: Stage, verdict: Verdict, candidate: Candidate) -> None:
+    def add_told(
+        self,
+        end: End,
+        judged: Iterable[tuple[End, Mapping[str, str], Mapping[str, Verdict]]],
+        lost: Iterable[Failed],
+    ) -> None:
+        """Counts one pair from what was written of it, as `add` counts its outcome.
+
+        judged: each rationale's end, its place (`pair_id`, `order`, `sample`) and its verdicts.
+        """
+        self.pairs[end.value] += 1
+        for failure in lost:
+            self.rationales["failed"] += 1
+            self.lost[failure.kind.value] += 1
+        for its_end, place, verdicts in judged:
+            self.rationales[its_end.value] += 1
+            for name, verdict in verdicts.items():
+                self._count(name, verdict, place)
+
+    def _count(self, name: str, verdict: Verdict, place: Mapping[str, str]) -> None:
+        stage = self.stages.setdefault(name, Stage())
         stage.came += 1
         match verdict:
             case Keep():
@@ -60,16 +82,7 @@ class Funnel:
                 stage.dropped += 1
                 stage.reasons[reason] += 1
                 if len(stage.examples) < EXAMPLES:
-                    source = candidate.rationale.provenance
-                    stage.examples.append(
-                        {
-                            "pair_id": candidate.pair.id,
-                            "order": source.order.value,
-                            "sample": str(source.sample),
-                            "reason": reason,
-                            "detail": detail[:300],
-                        }
-                    )
+                    stage.examples.append({**place, "reason": reason, "detail": detail[:300]})
             case Undecided(failure):
                 stage.undecided += 1
                 stage.reasons[f"undecided:{failure.kind.value}"] += 1
@@ -93,9 +106,16 @@ class Funnel:
                     "kept": s.kept,
                     "dropped": s.dropped,
                     "undecided": s.undecided,
-                    "reasons": dict(s.reasons.most_common()),
+                    # Ties by name: what came first depends on which part of the input ran.
+                    "reasons": dict(sorted(s.reasons.items(), key=lambda r: (-r[1], r[0]))),
                     "examples": s.examples,
                 }
                 for name, s in self.stages.items()
             ],
         }
+
+
+def _place(candidate: Candidate) -> dict[str, str]:
+    source = candidate.rationale.provenance
+    order, sample = source.order.value, str(source.sample)
+    return {"pair_id": candidate.pair.id, "order": order, "sample": sample}

@@ -5,13 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import define
+from attrs import define, field, frozen, validators
 
 from parrot.core.asks import Ask
 from parrot.core.values import Image
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_IMAGE = 800  # of a picture of about 0.6 megapixels, 28 pixels square a token
+
+
+@frozen(slots=True)
+class Machines:
+    """What works on a plan: so many machines, each with so many asks in flight.
+
+    seconds_per_reply: from an ask to its reply under that load, as a short run measures it.
+    """
+
+    number: int = field(default=1, validator=validators.ge(1))
+    in_flight: int = field(default=64, validator=validators.ge(1))
+    seconds_per_reply: float | None = field(
+        default=None, validator=validators.optional(validators.gt(0.0))
+    )
+
+    def seconds(self, asks: int) -> float | None:
+        """How long so many asks take; None where nobody said how long one does.
+
+        Machines work on equal shares, the largest decides, and asks leave in rounds as large as
+        what is in flight: true where replies are alike and the server takes that many at once.
+        """
+        if self.seconds_per_reply is None:
+            return None
+        share = -(-asks // self.number)
+        return -(-share // self.in_flight) * self.seconds_per_reply
 
 
 @define(slots=True)
@@ -46,8 +71,14 @@ class Plan:
     def prompt_tokens(self) -> int:
         return round(self.characters / CHARACTERS_PER_TOKEN + self.images * TOKENS_PER_IMAGE)
 
-    def to_dict(self, price_in: float | None, price_out: float | None) -> dict[str, Any]:
-        """Plain data; cost None where no price is known."""
+    def to_dict(
+        self,
+        price_in: float | None,
+        price_out: float | None,
+        machines: Machines = Machines(),
+    ) -> dict[str, Any]:
+        """Plain data; cost None where no price is known, time where no seconds a reply are."""
+        seconds = machines.seconds(self.asks)
         cost = None
         if price_in is not None or price_out is not None:
             spent = self.prompt_tokens * (price_in or 0.0) + self.completion * (price_out or 0.0)
@@ -62,4 +93,7 @@ class Plan:
             "prompt_tokens_estimated": self.prompt_tokens,
             "completion_tokens_estimated": self.completion,
             "cost_estimated": cost,
+            "machines": machines.number,
+            "asks_a_machine": -(-self.asks // machines.number),
+            "seconds_estimated": None if seconds is None else round(seconds, 1),
         }

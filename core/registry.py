@@ -27,7 +27,7 @@ MODELS: dict[str, str] = {
 }
 GENERATORS: dict[str, str] = {
     "diffusers": "parrot.backends.diffusers:open_generator",
-    "miniature": "parrot.backends.miniature.painter:open_generator",
+    "miniature": "parrot.backends.miniature.opening:open_generator",
     "openai": "parrot.backends.openai:open_generator",
 }
 EXTRAS: dict[str, str] = {

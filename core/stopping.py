@@ -10,7 +10,8 @@ import re
 from functools import lru_cache
 
 _JUDGEMENT = re.compile(
-    r"^[^\w\n\\]*Detailed[ _]Judge?ments?[^\w\n:：]*(?:[:：]|$)", re.IGNORECASE | re.MULTILINE
+    r"^[^\w\n\\]*Detailed[ _]Judge?ments?[^\w\n\u2028\u2029:：]*(?:[:：]|$)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SCORE_LINE = re.compile(
     r"^[^\w\n\\]*(?:\d{1,2}[.)][^\w\n]*)?Score(?:[ _]B)?[^\w\n]*[:：]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from parrot.adapters.datasets.schemas import Made, Record, Schema, schema_named
 from parrot.adapters.datasets.unique import UniqueIds
 from parrot.core.errors import ImageError, RecordError
 from parrot.core.records.pairs import check_pair_record, pair_from_record
+from parrot.core.sharding import Share
 from parrot.core.values import PreferencePair, Unloadable
 
 
@@ -33,17 +35,24 @@ class Checked:
 
 
 def read_pairs(
-    path: str | Path, *, schema: str | Schema = "plain", images_root: str | Path | None = None
+    path: str | Path,
+    *,
+    schema: str | Schema = "plain",
+    images_root: str | Path | None = None,
+    share: Share | None = None,
 ) -> Iterator[PreferencePair | Unloadable]:
     """The pairs of a file (or a folder of shards) in its order, one at a time.
 
     An image that is missing, cannot be opened or is too large makes its pair `Unloadable`.
     images_root: the folder that paths are relative to and may not leave; by default the file's.
-    Raises RecordError, naming file and line, for a record that is broken, lacks a field, has an
-    unknown label, repeats an id or whose path leaves its folder, and for a file without records.
+    share: only its pairs; no image of another is opened. Raises RecordError, naming file and line,
+    for a record that is broken, lacks a field, has an unknown label, repeats an id or whose path
+    leaves its folder, and for a file without records.
     """
     found = _known(schema)
-    return _pairs(found.records(placed_rows(path)), found, _root(path, images_root), str(path))
+    return _pairs(
+        found.records(placed_rows(path)), found, _root(path, images_root), str(path), share
+    )
 
 
 def pairs_in(
@@ -93,10 +102,14 @@ def _root(path: str | Path, images_root: str | Path | None) -> Path:
 
 
 def _pairs(
-    made: Iterable[Made], schema: Schema, root: Path, name: str
+    made: Iterable[Made], schema: Schema, root: Path, name: str, share: Share | None = None
 ) -> Iterator[PreferencePair | Unloadable]:
     opened = image_opener(root)
-    for place, record in _sound(made, schema, root, name):
+    sound = _sound(made, schema, root, name)
+    limit = share.limit if share is not None else None
+    for number, (place, record) in enumerate(islice(sound, limit)):
+        if share is not None and not share.takes(number, _id(record)):
+            continue
         if isinstance(record, Unloadable):
             yield record
             continue
@@ -143,7 +156,11 @@ def _sources(record: Record) -> Iterable[Any]:
 
 
 def _refuse_repeated(record: Record | Unloadable, place: Place, seen: UniqueIds) -> None:
-    name = record.id if isinstance(record, Unloadable) else str(record["id"])
+    name = _id(record)
     before = seen.add(name, f"{place.file}:{place.line}")
     if before:
         raise RecordError(f"{name!r} was already at {before}", field="id")
+
+
+def _id(record: Record | Unloadable) -> str:
+    return record.id if isinstance(record, Unloadable) else str(record["id"])

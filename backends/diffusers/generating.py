@@ -130,6 +130,8 @@ class DiffusersGenerator:
             given["image"] = images if len(images) > 1 else images[0]
         if len(some) == 1:
             given["prompt"], given["generator"] = given["prompt"][0], given["generator"][0]
+        elif isinstance(given.get("negative_prompt"), str):
+            given["negative_prompt"] = [given["negative_prompt"]] * len(some)
         with torch.inference_mode():
             out = self._pipeline(**given)
         unsafe = getattr(out, "nsfw_content_detected", None) or [False] * len(some)

@@ -22,7 +22,6 @@ from parrot.backends.miniature.reader import Seen, read
 from parrot.backends.miniature.realise import attempt, random_scene, spoiled
 from parrot.backends.miniature.requests import brief_of
 from parrot.backends.miniature.world import PLACES, Drawing, Place, Scene
-from parrot.core.errors import UnknownNameError
 from parrot.core.values import Image, Request
 
 PAINTER = 1
@@ -95,10 +94,3 @@ def _fitting(brief: Brief) -> Brief:
 def _seen(image: Image) -> Scene | None:
     found = read(decode(original_bytes(image)))
     return found.drawing.scene if isinstance(found, Seen) else None
-
-
-def open_generator(target: str) -> Painter:
-    """`painter`. Raises UnknownNameError."""
-    if target != "painter":
-        raise UnknownNameError("miniature generator", target, ("painter",))
-    return Painter()

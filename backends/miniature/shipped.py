@@ -8,7 +8,9 @@ from typing import Final
 from parrot.core.errors import ConfigError, UnknownNameError
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
-SHIPPED: Final = {"base": "student-base", "student": "student"}
+STUDENTS: Final = {"base": "student-base", "student": "student"}
+GENERATORS: Final = {"generator": "generator"}
+SHIPPED: Final = STUDENTS | GENERATORS
 """Names after `miniature:`, and folders under `weights/`."""
 _KIND: Final = "miniature:"
 
@@ -18,10 +20,11 @@ def shipped(name: str) -> Path:
     if name not in SHIPPED:
         raise UnknownNameError("miniature checkpoint", name, SHIPPED)
     folder = WEIGHTS / SHIPPED[name]
-    if not (folder / "config.json").exists():
+    if not any((folder / index).exists() for index in ("config.json", "model_index.json")):
+        trained = "generator" if name in GENERATORS else "student"
         raise ConfigError(
             f"miniature:{name} does not come with this installation: name a folder instead, such as"
-            " one that `parrot miniature train student --out` wrote"
+            f" one that `parrot miniature train {trained} --out` wrote"
         )
     return folder
 

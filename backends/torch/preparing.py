@@ -14,7 +14,7 @@ from attrs import field, frozen
 from parrot.backends.images import decoded
 from parrot.backends.torch.loading import Loaded
 from parrot.core.asks import Ask
-from parrot.core.errors import RejectedError
+from parrot.core.errors import ImageError, RejectedError
 from parrot.core.local.chat import Piece, apart, ids_of, messages_of, pieces_of
 
 
@@ -49,10 +49,7 @@ class Preparer:
         """The prompt of an ask. Raises ImageError, or RejectedError where it is too long."""
         pictures = [decoded(image, ask.image_policy) for image in ask.images]
         pieces = list(self._markup(ask))
-        if self._loaded.processor is None:
-            fed = self._by_hand(pieces, pictures)
-        else:
-            fed = self._processed(pieces, pictures)
+        fed = self._fed(pieces, pictures)
         ids = fed.pop("input_ids")[0].tolist()
         if len(ids) >= self._longest:
             raise RejectedError(f"a prompt of {len(ids)} tokens; the model takes {self._longest}")
@@ -71,6 +68,17 @@ class Preparer:
             **({"chat_template": template} if isinstance(template, str) else {}),
         )
         return pieces_of(said, texts)
+
+    def _fed(self, pieces: list[Piece], pictures: list[Any]) -> dict[str, Any]:
+        try:
+            if self._loaded.processor is None:
+                return self._by_hand(pieces, pictures)
+            return self._processed(pieces, pictures)
+        except ValueError as error:
+            if not pictures:
+                raise
+            # Image processors refuse sizes so, such as one side over 200 times the other.
+            raise ImageError(str(error)) from None
 
     def _by_hand(self, pieces: list[Piece], pictures: list[Any]) -> dict[str, Any]:
         """As the Qwen processors do, which cannot be built without torchvision."""

@@ -114,16 +114,16 @@ class KeepBest:
         better = next((d for d in history.ranked if d.rewrite and not d.rewrite.fault), None)
         if better is not None and better.rewrite is not None:
             request = evolve(history.request, prompt=better.rewrite.request)
-            yield from _unmade(
+            yield from unmade(
                 Try(request, history.seed, better.id if self.from_best else None),
                 self.refined,
                 made,
             )
-        yield from _unmade(Try(history.request, history.seed), self.fresh, made)
+        yield from unmade(Try(history.request, history.seed), self.fresh, made)
 
 
-def _unmade(like: Try, number: int, made: set[Try]) -> Iterator[Try]:
-    """So many tries like this one, with the first seeds that were not drawn yet."""
+def unmade(like: Try, number: int, made: set[Try]) -> Iterator[Try]:
+    """So many tries like this one, with the first seeds not in `made`, which takes them up."""
     seeds = (evolve(like, seed=seed) for seed in count(like.seed))
     for _ in range(number):
         fresh = next(one for one in seeds if one not in made)

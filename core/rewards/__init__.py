@@ -26,6 +26,7 @@ from parrot.core.rewards.aggregates import (
     mean,
     worst,
 )
+from parrot.core.rewards.calling import REWARD, Called, Said
 from parrot.core.rewards.groups import GroupFilter, group_key, judged_groups
 from parrot.core.rewards.imputing import NOT_APPLICABLE, TOTAL, Imputed, Running, impute
 from parrot.core.rewards.reading import averaged, reward_of
@@ -39,11 +40,13 @@ __all__ = [
     "FLOW_GRPO",
     "MS_SWIFT",
     "NOT_APPLICABLE",
+    "REWARD",
     "TOTAL",
     "TRL",
     "VERL",
     "Advantages",
     "Aggregate",
+    "Called",
     "Deviation",
     "Drawing",
     "GroupFilter",
@@ -55,6 +58,7 @@ __all__ = [
     "Result",
     "Reward",
     "Running",
+    "Said",
     "Tally",
     "Unscored",
     "Weighted",

@@ -5,6 +5,7 @@ Knows sizes and files; nothing of training.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,13 @@ from diffusers import (
     FluxPipeline,
     FluxTransformer2DModel,
 )
+from diffusers.models.transformers.transformer_flux import (
+    FluxSingleTransformerBlock,
+    FluxTransformerBlock,
+)
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer
+from transformers.models.t5.modeling_t5 import T5Block
 
 from parrot.backends.miniature.chance import digest_of
 from parrot.backends.miniature.training.autoencoder import LATENTS, SHRINK
@@ -27,6 +34,7 @@ from parrot.backends.miniature.training.prompt_tokens import (
 )
 from parrot.backends.miniature.world import SIDE
 
+_BLOCKS: Final = (FluxTransformerBlock, FluxSingleTransformerBlock, T5Block, CLIPEncoderLayer)
 PATCH: Final = 2
 """Latents along a side of what one token of the transformer stands for."""
 ALONG: Final = SIDE // SHRINK // PATCH
@@ -119,6 +127,14 @@ def build_clip(sizes: Sizes, *, seed: int = 0) -> CLIPTextModel:
                 pad_token_id=1,
             )
         )
+
+
+def compile_blocks(parts: Mapping[str, torch.nn.Module]) -> None:
+    """Compiles the blocks of transformer and encoders for any length. Needs a C++ compiler."""
+    for part in parts.values():
+        for layer in part.modules():
+            if isinstance(layer, _BLOCKS):
+                layer.forward = torch.compile(layer.forward, dynamic=True)  # type: ignore[method-assign]
 
 
 def pipeline_of(

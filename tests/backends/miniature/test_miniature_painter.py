@@ -14,7 +14,8 @@ from parrot.backends.miniature.chance import Chance
 from parrot.backends.miniature.draw import decode
 from parrot.backends.miniature.editing import random_edit
 from parrot.backends.miniature.human import utilities
-from parrot.backends.miniature.painter import Painter, drawing_for, open_generator
+from parrot.backends.miniature.opening import open_generator
+from parrot.backends.miniature.painter import Painter, drawing_for
 from parrot.backends.miniature.pairs import image_for
 from parrot.backends.miniature.reader import Seen, read
 from parrot.backends.miniature.realise import brief_for, random_scene

@@ -274,3 +274,10 @@ def test_a_prompt_beyond_the_model_fails_alone(checkpoint, asked):
     good, bad = model.reply_batch([asked("x"), asked("word " * 4000)])
     assert good.text
     assert bad.kind is FailureKind.REJECTED
+
+
+def test_an_image_too_long_for_the_processor_fails_alone(checkpoint, asked):
+    model = open_batch_model(str(checkpoint))
+    good, bad = model.reply_batch([asked("x"), asked("x", picture("RGB", (402, 2), "red"))])
+    assert good.text
+    assert bad.kind is FailureKind.IMAGE

@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 from tokenizers import Tokenizer
 from torch import nn
 
+from parrot.backends.miniature.training.loop import device_of
 from parrot.backends.miniature.training.state import Average, Saver, State
 from parrot.backends.miniature.training.student.batches import (
     MASKED,
@@ -114,7 +115,7 @@ class Training:
     def __init__(self, setup: Setup, now: Callable[[], float] = time.monotonic) -> None:
         torch.set_num_threads(setup.threads)
         self.setup, self._now = setup, now
-        self.device = _device(setup.device)
+        self.device = device_of(setup.device)
         self.words = _words(setup.state)
         self.tokenizer = tokenizer_of(self.words)
         self.model = student_of(len(self.words), seed=setup.seed).to(self.device)
@@ -247,12 +248,6 @@ def train_student(setup: Setup, log: Log, now: Callable[[], float] = time.monoto
     if setup.out is not None:
         training.ship(setup.out)
         log({"step": training.step, "shipped": str(setup.out), "measured": training.figures()})
-
-
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _words(folder: Path) -> Vocabulary:
