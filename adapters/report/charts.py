@@ -12,8 +12,8 @@ from parrot.adapters.report.page import safe
 PARTS: Final = ("kept", "dropped", "undecided")
 LEGEND: Final = "".join(
     f'<svg class="key" viewBox="0 0 1 1" aria-hidden="true"><rect class="{part}" width="1"'
-    f' height="1"/></svg> {part} &nbsp; '
-    for part in PARTS
+    f' height="1"/></svg> {said} &nbsp; '
+    for part, said in zip(PARTS, ("kept", "dropped", "undecided or failed"), strict=True)
 )
 
 
@@ -43,29 +43,88 @@ def _bar(row: Bar, whole: float) -> str:
     )
 
 
+def meter(value: float) -> str:
+    """A share of 1 as a bar, for the eye; its number stands beside it."""
+    width = 100 * min(max(value, 0.0), 1.0)
+    return (
+        '<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="kept" width="{width:.1f}" height="8"/></svg>'
+    )
+
+
 def reliability_diagram(bins: Iterable[tuple[float, float, float, float]], said: str) -> str:
     """How often right over how sure: a bar a bin, a dot at its mean confidence, the ideal diagonal.
 
     bins: low, high, mean confidence and accuracy, each in [0, 1]. said: read out in its place.
     """
-    drawn = ""
+    drawn = '<path class="ideal" d="M40 210L240 10"/>'
     for low, high, sure, right in bins:
-        x, width = 30 + 200 * low, 200 * (high - low)
+        x, width, top = 40 + 200 * low, 200 * (high - low), 210 - 200 * right
         drawn += (
-            f'<rect class="kept" opacity=".45" x="{x + 0.5:.2f}" y="{210 - 200 * right:.2f}"'
+            f'<rect class="kept" opacity=".45" x="{x + 0.5:.2f}" y="{top:.2f}"'
             f' width="{width - 1:.2f}" height="{200 * right:.2f}"/>'
-            f'<circle class="dropped" cx="{30 + 200 * sure:.2f}" cy="{210 - 200 * right:.2f}" r="3"/>'
+            f'<circle class="dropped" cx="{40 + 200 * sure:.2f}" cy="{top:.2f}" r="3"/>'
         )
+    across = [(at, f"{at:g}") for at in (0, 0.5, 1)]
+    return _plot(drawn, across, 200, ("how sure", "how often right"), said)
+
+
+def rounds_diagram(
+    dots: Iterable[tuple[int, float]],
+    best: Sequence[tuple[int, float]],
+    said: str,
+    *,
+    small: bool = False,
+) -> str:
+    """Rewards by round as dots, and the best up to each round as a line.
+
+    dots, best: round and reward in [0, 1]. said: read out in its place. small: beside a request.
+    """
+    found = list(dots)
+    last = max((number for number, _ in (*found, *best)), default=0)
+    step = 180 / max(last, 1)
+    height = 100 if small else 200
+
+    def at(number: int, reward: float) -> tuple[float, float]:
+        return 50 + step * number, 10 + height * (1 - min(max(reward, 0.0), 1.0))
+
+    line = "L".join("{:.1f} {:.1f}".format(*at(*one)) for one in best)
+    drawn = f'<path class="best" d="M{line}"/>' if line else ""
+    for one in found:
+        x, y = at(*one)
+        drawn += f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
+    every = -(-(last + 1) // 10)
+    across = [(0.05 + 0.9 * n / max(last, 1), str(n)) for n in range(0, last + 1, every)]
+    return _plot(drawn, across, height, ("round", "reward"), said, small=small)
+
+
+def _plot(
+    drawn: str,
+    across: Iterable[tuple[float, str]],
+    height: int,
+    names: tuple[str, str],
+    said: str,
+    *,
+    small: bool = False,
+) -> str:
+    """Axes from 0 to 1 upwards around what is drawn. across: where ticks stand, and their words."""
+    foot = 10 + height
     ticks = "".join(
-        f'<text x="{30 + 200 * at:.0f}" y="222" text-anchor="middle">{at:g}</text>'
-        f'<text x="26" y="{213 - 200 * at:.0f}" text-anchor="end">{at:g}</text>'
-        for at in (0, 0.5, 1)
+        f'<text x="{40 + 200 * x:.0f}" y="{foot + 13}" text-anchor="middle">{word}</text>'
+        for x, word in across
+    ) + "".join(
+        f'<text x="35" y="{foot + 3 - height * y:.0f}" text-anchor="end">{y:g}</text>'
+        f'<path class="axis" d="M40 {foot - height * y:.0f}H240"/>'
+        for y in (0, 0.5, 1)
+    )
+    middle = foot - height / 2
+    upwards = (
+        f'<text transform="rotate(-90 11 {middle:.0f})" x="11" y="{middle:.0f}"'
+        f' text-anchor="middle">{names[1]}</text>'
     )
     return (
-        f'<svg class="chart" viewBox="0 0 240 240" role="img" aria-label="{safe(said)}">'
-        f'<path class="axis" d="M30 10V210H230"/>'
-        f'<path class="axis" stroke-dasharray="4 3" d="M30 210L230 10"/>{drawn}{ticks}'
-        '<text x="130" y="236" text-anchor="middle">how sure</text>'
-        '<text transform="rotate(-90 10 110)" x="10" y="113" text-anchor="middle">how often right'
-        "</text></svg>"
+        f'<svg class="chart{" small" if small else ""}" viewBox="0 0 250 {foot + 30}" role="img"'
+        f' aria-label="{safe(said)}">{ticks}{drawn}'
+        f'<text x="140" y="{foot + 26}" text-anchor="middle">{names[0]}</text>'
+        f"{'' if small else upwards}</svg>"
     )

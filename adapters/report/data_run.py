@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from parrot.adapters.disk import read_object
 from parrot.adapters.report.charts import LEGEND, Bar, bars
-from parrot.adapters.report.page import counts, facts, page, safe, simulated, table
+from parrot.adapters.report.page import counts, facts, figures, page, safe, simulated, table
 from parrot.adapters.report.pictures import MOST_EXAMPLES, Pictures, Room
 from parrot.adapters.report.rationales import example
 from parrot.adapters.report.sampling import Strata
@@ -25,7 +25,6 @@ _FAILED: Final = 60
 _FILTERS: Final = 100
 _ABOUT: Final = (
     ("command", "command"),
-    ("pairs", "pairs"),
     ("teacher", "teacher"),
     ("verifier", "verifier"),
     ("anchored", "told the label"),
@@ -57,13 +56,30 @@ def data_page(run: Run) -> str:
     sections = {
         "Funnel": _funnel_section(funnel),
         "Filter by filter": _filters_section(funnel),
-        "What stayed": show.section("rationales.jsonl", lambda _: "kept", _KEPT),
+        "What stayed": show.section("rationales.jsonl", lambda _: "Kept", _KEPT),
         "What was dropped and why": show.section("dropped.jsonl", _reason, _FELL),
         "What failed and why": _failures_section(run),
     }
-    told = [(name, run.about.get(key)) for key, name in _ABOUT]
+    pairs = run.about.get("pairs")  # its folders are nobody's business whom the page is sent to
+    told = [("file of pairs", Path(str(pairs)).name if pairs else None)]
+    told += [(name, run.about.get(key)) for key, name in _ABOUT]
     models = (run.about.get("teacher"), run.about.get("verifier"))
-    return page("Rationales", sections, intro=simulated(*models) + facts("The run", told))
+    intro = simulated(*models) + _totals(funnel) + facts(told)
+    return page("Rationales", sections, intro=intro)
+
+
+def _totals(funnel: Mapping[str, Any]) -> str:
+    pairs, rationales = funnel["pairs"], funnel["rationales"]
+    kept, asked = pairs.get("kept", 0), pairs.get("in", 0)
+    share = f" ({100 * kept / asked:.0f} %)" if asked else ""
+    return figures(
+        [
+            (asked, "pairs"),
+            (kept, f"pairs kept{share}"),
+            (rationales.get("asked", 0), "rationales asked for"),
+            (rationales.get("kept", 0), "rationales kept"),
+        ]
+    )
 
 
 def _funnel(place: Path) -> dict[str, Any]:
@@ -157,15 +173,14 @@ class _Showing:
 
     def _group(self, name: str, title: str, items: list[Numbered], of: int) -> str:
         body = "\n".join(self._example(name, *one) for one in items)
-        head = f"<h3>{safe(title, 200)} ({len(items)} of {of})</h3>" if title != "kept" else ""
+        head = f"<h3>{safe(title, 200)} ({len(items)} of {of})</h3>"
         return f'{head}<div class="examples">\n{body}\n</div>'
 
     def _example(self, name: str, number: int, record: Mapping[str, Any]) -> str:
         try:
-            html = example(record, self._run.open_image, self._pictures)
+            return self._room.hold(lambda: example(record, self._run.open_image, self._pictures))
         except RecordError as error:
             raise error.at(file=str(self._run.folder / name), line=number) from None
-        return html if self._room.take(html) else '<p class="soft">No room for this one.</p>'
 
 
 def _records(run: Run, name: str) -> Iterator[Numbered]:

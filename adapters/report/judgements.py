@@ -10,12 +10,13 @@ from attrs import frozen
 
 from parrot.adapters.report.charts import reliability_diagram
 from parrot.adapters.report.mistakes import Pair, failures, mistakes
-from parrot.adapters.report.page import facts, page, safe, simulated, table
+from parrot.adapters.report.page import facts, figures, page, safe, simulated, table
 from parrot.core.errors import ProtocolError
 from parrot.core.evaluation import (
     EVALUATION_PROTOCOLS,
     Lack,
     PositionBias,
+    Reliability,
     Report,
     choice_of,
     evaluate,
@@ -70,16 +71,16 @@ def judgement_page(given: Judgements, *, pairs: Iterable[Pair] = (), resamples: 
 def _intro(given: Judgements) -> str:
     model = given.rows[0].judgement.model
     probes = ", ".join(given.probes) or None
-    pairs = len({row.judgement.pair_id for row in given.rows})
-    told = [
-        ("file", given.name),
-        ("model", model or None),
-        ("judgements", len(given.rows)),
-        ("pairs", pairs),
-        ("probe", probes),
+    failed = sum(row.judgement.failure is not None for row in given.rows)
+    counted = [
+        (len(given.rows), "judgements"),
+        (len({row.judgement.pair_id for row in given.rows}), "pairs"),
+        (failed, "judgements failed"),
     ]
+    told = [("file", given.name), ("model", model or None), ("probe", probes)]
     warned = "<p><strong>A probe</strong>: the critic did not see these pairs as they are.</p>"
-    return simulated(model) + (warned if probes else "") + facts("The judgements", told)
+    said = simulated(model) + (warned if probes else "")
+    return f"{said}{figures(counted)}\n{facts(told)}"
 
 
 def _protocols(given: Judgements, resamples: int) -> str:
@@ -133,10 +134,8 @@ def _reliability(given: Judgements) -> str:
     )
 
 
-def _diagram(name: str, found: object) -> str:
-    from parrot.core.evaluation import Reliability
-
-    if not isinstance(found, Reliability):
+def _diagram(name: str, found: Reliability | None) -> str:
+    if found is None:
         return f"<h3>{name}</h3>\n<p>No pair has both a human winner and one of the critic.</p>"
     said = f"Reliability by {name.lower()}: expected calibration error {found.ece:.3f}"
     bins = [(one.low, one.high, one.confidence, one.accuracy) for one in found.bins]
@@ -148,8 +147,8 @@ def _diagram(name: str, found: object) -> str:
     return (
         f"<h3>{name}</h3>\n<p>{said}, over {found.n} claims. On the dashed line a critic is right as"
         f" often as it is sure; the dots stand at each bin's mean.</p>\n"
-        f"<figure>{reliability_diagram(bins, said)}</figure>\n"
-        f"{table(said, heads, rows, numbers=(1, 2, 3))}"
+        f'<div class="beside"><figure>{reliability_diagram(bins, said)}</figure>\n'
+        f"{table(said, heads, rows, numbers=(1, 2, 3))}</div>"
     )
 
 
@@ -161,10 +160,13 @@ def _position(rows: Sequence[Judged]) -> str:
         ("says the first image", _percent(bias.share_a)),
         ("says the second image", _percent(bias.share_b)),
         ("says a tie", _percent(bias.share_tie)),
-        ("the same winner in both orders", f"{_percent(bias.consistency)} of {bias.pairs} pairs"),
+        (
+            "the same winner in both orders",
+            f"{_percent(bias.consistency)} of {bias.pairs} pairs of answers",
+        ),
     ]
     without = "<p>Without bias the first two are equal.</p>"
-    return f"{without}{facts('Position', told)}"
+    return f"{without}{facts(told)}"
 
 
 def _winners(rows: Sequence[Judged]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from parrot.adapters.report.page import safe, table
+from parrot.adapters.report.pairs import MOST_SOURCES, Shown, side_by_side
 from parrot.adapters.report.pictures import Pictures, Room
 from parrot.adapters.report.sampling import Strata
 from parrot.core.evaluation import choice_of
@@ -55,13 +56,12 @@ def _wanted(pairs: Iterable[Pair], ids: set[str]) -> dict[str, Pair]:
 def _group(
     title: str, items: Sequence[Judged], of: int, there: Mapping[str, Pair], pictures: Pictures
 ) -> str:
-    body = [_mistake(row, there.get(row.judgement.pair_id), pictures) for row in items]
-    kept = [
-        html if pictures.room.take(html) else '<p class="soft">No room for this one.</p>'
-        for html in body
-    ]
+    def one(row: Judged) -> str:
+        pair = there.get(row.judgement.pair_id)
+        return pictures.room.hold(lambda: _mistake(row, pair, pictures))
+
     head = f"<h3>{title[:1].upper()}{title[1:]} ({len(items)} of {of})</h3>"
-    return f'{head}<div class="examples">\n{"".join(kept)}\n</div>'
+    return f'{head}<div class="examples">\n{"".join(map(one, items))}\n</div>'
 
 
 def _mistake(row: Judged, pair: Pair | None, pictures: Pictures) -> str:
@@ -69,35 +69,36 @@ def _mistake(row: Judged, pair: Pair | None, pictures: Pictures) -> str:
     scores = "" if one.gap is None else f"<p>Scores: A {one.score_a:g}, B {one.score_b:g}</p>"
     answer = ""
     if one.answer is not None:
-        said = f"<p>{safe(one.answer, 2000)}</p>"
+        said = f'<p class="said">{safe(one.answer, 2000)}</p>'
         answer = f"<details><summary>The critic's answer</summary>{said}</details>"
     place = f"order {one.order.value}, sample {one.sample}"
     return (
-        f'<article class="example">\n<h4>{safe(one.pair_id, 200)}, {place}</h4>\n'
-        f"{_seen(row, pair, pictures)}{scores}{answer}</article>"
+        f'<article class="example">\n<div><h4>{safe(one.pair_id, 200)}, {place}</h4>'
+        f"{_request(pair)}</div>\n{_seen(row, pair, pictures)}\n<div>{scores}{answer}</div></article>"
     )
 
 
-def _seen(row: Judged, pair: Pair | None, pictures: Pictures) -> str:
-    if pair is None:
-        return ""
+def _request(pair: Pair | None) -> str:
     if isinstance(pair, Unloadable):
         return f"<p>The pair could not be loaded: {safe(pair.reason, 300)}</p>"
+    return f'<p class="said">{safe(pair.request.prompt, 2000)}</p>' if pair else ""
+
+
+def _seen(row: Judged, pair: Pair | None, pictures: Pictures) -> str:
+    if pair is None or isinstance(pair, Unloadable):
+        return "<div></div>"
     said = choice_of(row.judgement)
     winner = said.label.value if isinstance(said, Choice) else ""
-    shown = [_figure(image, "Source image", pictures) for image in pair.request.sources[:4]]
+    shown = [_shown(image, "Source image") for image in pair.request.sources[:MOST_SOURCES]]
     for name, image in (("A", pair.image_a), ("B", pair.image_b)):
-        human = ", the human's" if row.label.value == name else ""
-        critic = ", the critic's" if winner == name else ""
-        shown.append(_figure(image, f"Image {name}{human}{critic}", pictures, won=bool(human)))
-    prompt = f"<p>{safe(pair.request.prompt, 2000)}</p>"
-    return f'{prompt}<div class="pair">{"".join(shown)}</div>\n'
+        human, critic = row.label.value == name, winner == name
+        told = f"Image {name}{', the human&#x27;s' if human else ''}{', the critic&#x27;s' if critic else ''}"
+        shown.append(_shown(image, told, won=human))
+    return side_by_side(shown, pair.request.prompt, pictures)
 
 
-def _figure(image: Image, said: str, pictures: Pictures, *, won: bool = False) -> str:
-    kind = ' class="won"' if won else ""
-    picture = pictures.of(lambda: image, said)
-    return f"<figure{kind}>{picture}<figcaption>{said}</figcaption></figure>"
+def _shown(image: Image, said: str, *, won: bool = False) -> Shown:
+    return Shown(said, lambda: image, won=won)
 
 
 def failures(rows: Iterable[Judged]) -> str:

@@ -20,25 +20,39 @@ if TYPE_CHECKING:
     from PIL import Image as Pillow
 
 MOST_EXAMPLES: Final = 200
+"""Examples of a page, whatever the run's size: rationales, judgements, or drafts."""
 MOST_BYTES: Final = 19_000_000
 """Of pictures and examples as they stand in a page; the frame has the rest of 20 MB."""
 SIDE: Final = 256
 _FINE: Final = 96
+_FLAT: Final = 512
+_NO_ROOM: Final = '<p class="soft">No room for this one.</p>'
 
 
 class Room:
-    """How many bytes of a page are left."""
+    """How many bytes of a page are left. Every byte is counted once."""
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
-        self.left = most
+    def __init__(self, most: int | None = None) -> None:
+        self.left = MOST_BYTES if most is None else most
 
-    def take(self, html: str) -> bool:
-        """Whether the text found room; what finds none takes none."""
-        size = len(html.encode("utf-8", "replace"))
+    def take(self, size: int) -> bool:
+        """Whether so many bytes found room; what finds none takes none."""
         if size > self.left:
             return False
         self.left -= size
         return True
+
+    def hold(self, make: Callable[[], str]) -> str:
+        """The example that is made, or a word that there is no room for it.
+
+        Its pictures take their room while it is made; here its words do, or all is given back.
+        """
+        before = self.left
+        html = make()
+        if self.take(len(html.encode("utf-8", "replace")) - (before - self.left)):
+            return html
+        self.left = before
+        return _NO_ROOM
 
 
 class Pictures:
@@ -50,29 +64,32 @@ class Pictures:
     def of(self, opened: Callable[[], Image], alt: str) -> str:
         """The picture, or a paragraph that says why there is none. alt: foreign, read out."""
         try:
-            source, fine = _thumbnail(opened())
+            small = _reduced(opened())
         except ImageError as error:
             return f'<p class="soft">{safe(alt, 300)}: no picture: {safe(error, 300)}</p>'
-        kind = ' class="fine"' if fine else ""
-        html = f'<img{kind} decoding="async" src="{source}" alt="{safe(alt, 300)}">'
-        if not self.room.take(html):
+        kind = ' class="fine"' if max(small.size) > _FINE else ""
+        size = f'width="{small.width}" height="{small.height}"'
+        html = f'<img{kind} {size} decoding="async" src="{_url(small)}" alt="{safe(alt, 300)}">'
+        if not self.room.take(len(html.encode("utf-8", "replace"))):
             return f'<p class="soft">{safe(alt, 300)}: no room for the picture</p>'
         return html
 
 
-def _thumbnail(image: Image) -> tuple[str, bool]:
-    """A data URL, and whether its source was more than a few pixels wide. Raises ImageError."""
+def _reduced(image: Image) -> Pillow.Image:
+    """The picture, upright, at most 256 pixels wide and high. Raises ImageError."""
     data, _ = prepare(image, f"max_side={SIDE}")
     picture = pixels(image_from_bytes(data))
-    encoded = (_as(picture, "PNG", optimize=True), _as(picture, "JPEG", quality=82))
-    kind, shorter = min(zip(("png", "jpeg"), encoded, strict=True), key=lambda one: len(one[1]))
-    url = f"data:image/{kind};base64,{base64.b64encode(shorter).decode('ascii')}"
-    return url, max(picture.size) > _FINE
+    picture.info.clear()  # colour profiles and comments would be written along
+    return picture
 
 
-def _as(picture: Pillow.Image, form: str, **options: int) -> bytes:
+def _url(picture: Pillow.Image) -> str:
+    """A data URL: PNG for what has few colours, as drawings have, else JPEG."""
     out = io.BytesIO()
-    clean = picture.copy()
-    clean.info.clear()  # colour profiles and comments would be written along
-    clean.save(out, form, **options)
-    return out.getvalue()
+    flat = picture.getcolors(_FLAT) is not None
+    if flat:
+        picture.save(out, "PNG", optimize=True)
+    else:
+        picture.save(out, "JPEG", quality=82)
+    kind = "png" if flat else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"

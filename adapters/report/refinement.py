@@ -1,17 +1,23 @@
-"""A refinement run as a page: drafts side by side, what the critic said, what changed in the words."""
+"""A refinement run as a page: the reward by round, then drafts side by side, request by request.
+
+The run is read line by line; of what is not shown only rounds and rewards are held.
+"""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
+from attrs import define, field
+
 from parrot.adapters.disk import object_of, read_object
-from parrot.adapters.report.page import facts, page, safe, simulated
-from parrot.adapters.report.pictures import Pictures, Room
-from parrot.backends.images import image_from_path
+from parrot.adapters.report.charts import rounds_diagram
+from parrot.adapters.report.drafts import draft_card, reward
+from parrot.adapters.report.page import facts, figures, number, page, region, safe, simulated, table
+from parrot.adapters.report.pictures import MOST_EXAMPLES, Pictures, Room
+from parrot.adapters.report.rounds import Scored, best_by, rounds_of
 from parrot.core.errors import ConfigError, RecordError
 
 MOST_REQUESTS: Final = 60
@@ -21,161 +27,151 @@ _RESULT: Final = {
     "reward": object, "first_reward": object,
 }  # fmt: skip
 _DRAFT: Final = {"id": str, "prompt": str, "draft": int, "round": int}
-_Drafts = Mapping[int, Mapping[str, Any]]
-_WORD: Final = re.compile(r"\s+|[^\s\w]|\w+")
+_ABOUT: Final = ("generator", "critic", "verifier", "seed", "version", "status")
+Row = Mapping[str, Any]
+
+
+@define
+class _Read:
+    """What is held of a run. shown: the requests that the page has, in order, and their drafts.
+
+    ends: first reward and the winner's. made, rounds: of every request, by its id.
+    """
+
+    shown: dict[str, Row] = field(factory=dict)
+    drafts: dict[str, dict[int, Row]] = field(factory=dict)
+    made: dict[str, int] = field(factory=dict)
+    ends: list[tuple[float, float]] = field(factory=list)
+    rounds: dict[str, dict[int, Scored]] = field(factory=dict)
 
 
 def refinement_page(run: Path) -> str:
-    """The page of a run folder of `parrot refine`. Raises ConfigError where it is none."""
+    """The page of a run folder of `parrot refine`. Raises ConfigError where it is none, RecordError."""
     about = read_object(run / "run.json")
     if about.get("command") != "refine" or not (run / "results.jsonl").is_file():
         raise ConfigError(f"{run} holds no finished run of refine")
-    results = list(_rows(run / "results.jsonl", _RESULT))
-    shown = {row["id"] for row in results[:MOST_REQUESTS]}
-    drafts: dict[str, dict[int, Mapping[str, Any]]] = {}
-    for row in _rows(run / "trace.jsonl", _DRAFT):
-        if row["id"] in shown:
-            drafts.setdefault(row["id"], {})[row["draft"]] = row  # of a draft made again, the last
+    read = _read(run)
     room = Room()
-    pictures = _Pictures(run, room)
-    body = [_shown(r, drafts.get(r["id"], {}), pictures, room) for r in results[:MOST_REQUESTS]]
-    if len(results) > MOST_REQUESTS:
-        body.append(f"<p>{len(results) - MOST_REQUESTS} more requests are in results.jsonl.</p>")
-    return page("Refinement", {"Requests": "\n".join(body)}, intro=_head(about, results))
+    pictures = Pictures(room)
+    body = [
+        room.hold(lambda result=result: _request(result, read, run, pictures))  # type: ignore[misc]
+        for result in read.shown.values()
+    ]
+    if len(read.made) > len(read.shown):
+        body.append(
+            f"<p>{len(read.made) - len(read.shown)} more requests are in results.jsonl.</p>"
+        )
+    sections = {"Reward by round": _by_round(read), "Requests": "\n".join(body)}
+    return page("Refinement", sections, intro=_intro(about, read))
 
 
-def _shown(result: Mapping[str, Any], drafts: _Drafts, pictures: _Pictures, room: Room) -> str:
+def _read(run: Path) -> _Read:
+    read, left = _Read(), MOST_EXAMPLES
+    full = False
+    for row in _rows(run / "results.jsonl", _RESULT):
+        made = row["spent"].get("drafts", 0)
+        read.made[row["id"]] = made if isinstance(made, int) else 0
+        first, last = number(row["first_reward"]), number(row["reward"])
+        if first is not None and last is not None:
+            read.ends.append((first, last))
+        left -= min(read.made[row["id"]], _MOST_DRAFTS)
+        full = full or left < 0 or len(read.shown) == MOST_REQUESTS
+        if not full:
+            read.shown[row["id"]] = row
+    for row in _rows(run / "trace.jsonl", _DRAFT):
+        if row["draft"] < read.made.get(row["id"], 0):
+            # Of a draft that was made again, the last stands.
+            scored = Scored(row["round"], number(row.get("total")))
+            read.rounds.setdefault(row["id"], {})[row["draft"]] = scored
+            if row["id"] in read.shown and row["draft"] < _MOST_DRAFTS:
+                read.drafts.setdefault(row["id"], {})[row["draft"]] = row
+    return read
+
+
+def _intro(about: Row, read: _Read) -> str:
+    first, last = ([pair[at] for pair in read.ends] for at in (0, 1))
+    told = [
+        (len(read.made), "requests"),
+        (sum(read.made.values()), "drafts"),
+        (_mean(first), "critic's mean reward, first drafts"),
+        (_mean(last), "of the drafts chosen"),
+        (sum(b > a for a, b in read.ends), "requests better than their first draft"),
+        (sum(b < a for a, b in read.ends), "worse"),
+    ]
+    policy = about.get("policy")
+    name = policy.get("name") if isinstance(policy, dict) else policy
+    asked = about.get("requests")
+    named = [("policy", name), *((key, about.get(key)) for key in _ABOUT)]
+    named.append(("file of requests", Path(str(asked)).name if asked else None))
+    said = "Rewards are the critic's own: what it is fooled by, it rewards."
+    warned = simulated(about.get("generator"), about.get("critic"))
+    return f'{warned}{figures(told)}\n{facts(named)}\n<p class="soft">{said}</p>'
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{fmean(values):.3f}" if values else "none"
+
+
+def _by_round(read: _Read) -> str:
+    rounds = rounds_of([list(drafts.values()) for drafts in read.rounds.values()])
+    if not rounds:
+        return "<p>No draft was made.</p>"
+    rows = [
+        (one.number, one.drafts, one.unscored, _said(one.mean), _said(one.best)) for one in rounds
+    ]
+    dots = [(one.number, one.mean) for one in rounds if one.mean is not None]
+    best = [(one.number, one.best) for one in rounds if one.best is not None]
+    heads = ("round", "drafts", "unscored", "mean reward", "mean of the best so far")
+    drawn = rounds_diagram(dots, best, "Mean reward by round; the table has the numbers")
+    told = "Dots: the mean of a round's own drafts. Line: the mean of each request's best so far."
+    figure = f"<figure>{drawn}<figcaption>{told}</figcaption></figure>"
+    numbers = table("Reward by round", heads, rows, numbers=range(1, 5))
+    return f'<div class="beside">{figure}\n{numbers}</div>'
+
+
+def _said(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
+
+
+def _request(result: Row, read: _Read, run: Path, pictures: Pictures) -> str:
+    drafts = read.drafts.get(result["id"], {})
     try:
-        html = _request(result, drafts, pictures)
+        cards = [draft_card(drafts[at], result, run, pictures) for at in sorted(drafts)]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise RecordError(f"draft of {result['id']!r} is no row of refine: {error!r}") from None
-    return html if room.take(html) else '<p class="soft">No room for this request.</p>'
-
-
-def _head(about: Mapping[str, Any], results: list[dict[str, Any]]) -> str:
-    both = [r for r in results if _number(r["reward"]) and _number(r["first_reward"])]
-    named = (
-        ("generator", about.get("generator")),
-        ("critic", about.get("critic")),
-        ("policy", _name_of(about.get("policy"))),
-        ("requests", len(results)),
-        ("drafts", sum(_made(row) for row in results)),
-        ("critic's mean reward, first draft", _mean([row["first_reward"] for row in both])),
-        ("critic's mean reward, winner", _mean([row["reward"] for row in both])),
-        ("status", about.get("status")),
-    )
-    said = "Rewards are the critic's own: what it is fooled by, it rewards."
-    told = simulated(about.get("generator"), about.get("critic"))
-    return f'{told}{facts("The run", named)}\n<p class="soft">{said}</p>'
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float)
-
-
-def _mean(values: list[float]) -> str:
-    return f"{sum(values) / len(values):.3f}" if values else "none"
-
-
-def _request(result: Mapping[str, Any], drafts: _Drafts, pictures: _Pictures) -> str:
-    items = "\n".join(
-        _draft(drafts[number], result, pictures)
-        for number in sorted(drafts)
-        if number < min(_made(result), _MOST_DRAFTS)
-    )
+    more = read.made[result["id"]] - _MOST_DRAFTS
+    cut = f"<p>{more} more drafts are in trace.jsonl.</p>" if more > 0 else ""
     notes = "".join(f"<li>{safe(note)}</li>" for note in result["notes"])
-    notes = f"<ul>{notes}</ul>" if notes else ""
+    items = f'<ol class="drafts">{"".join(cards)}</ol>'
     return (
-        f"<h3>{safe(result['prompt'])}</h3>\n"
-        f'<p class="soft">{safe(result["id"])}: {_said(result["first_reward"])} to'
-        f" {_said(result['reward'])}, stopped: {safe(result['reason'])}</p>\n"
-        f'<ol class="drafts">{items}</ol>\n{notes}'
+        f'<article class="request"><header><div><h3>{safe(result["prompt"])}</h3>\n'
+        f'<p class="soft">{safe(result["id"], 200)}: {reward(result["first_reward"])} to'
+        f" {reward(result['reward'])}, stopped: {safe(result['reason'], 100)}</p></div>\n"
+        f"{_course(read.rounds.get(result['id'], {}).values())}</header>\n"
+        f"{region('Drafts of ' + result['prompt'], items)}\n"
+        f"{cut}{f'<ul>{notes}</ul>' if notes else ''}</article>"
     )
 
 
-def _draft(draft: Mapping[str, Any], result: Mapping[str, Any], pictures: _Pictures) -> str:
-    won = draft["draft"] == result["winner"]
-    words = marked(str(result["prompt"]), str(draft["prompt"]))
-    values = "".join(
-        f"<tr><td>{safe(k)}</td><td>{_said(v)}</td></tr>"
-        for k, v in (draft.get("dimensions") or {}).items()
-    )
-    kind = ' class="won"' if won else ""
-    return (
-        f"<li{kind}><h4>Draft {draft['draft']}, round {draft['round']}:"
-        f" {_said(draft.get('total'))}{' (wins)' if won else ''}</h4>\n"
-        f"{_picture(draft, pictures)}<p>{words}</p>\n<table>{values}</table>\n"
-        f"{_critique(draft)}</li>"
-    )
-
-
-def _picture(draft: Mapping[str, Any], pictures: _Pictures) -> str:
-    if draft.get("image") is None:
-        failure = draft.get("not_drawn") or {}
-        said = f"{failure.get('kind')}: {failure.get('detail')}"
-        return f"<p>Not drawn: {safe(said)}</p>"
-    alt = f"Draft {draft['draft']}, drawn from: {draft['prompt']}"
-    return pictures.of(str(draft["image"]), alt)
-
-
-def _critique(draft: Mapping[str, Any]) -> str:
-    critiques = draft.get("critiques") or ()
-    if not critiques:
-        failure = draft.get("unscored") or {}
-        return f"<p>No score: {safe(failure.get('detail', ''))}</p>" if failure else ""
-    first = critiques[0]
-    found = "".join(
-        f"<li>{safe(f['dimension'])}, {safe(f['score'])}: {safe(f['justification'])}</li>"
-        for f in first["findings"]
-    )
-    summary = safe(first.get("summary") or "")
-    return f"<details><summary>What the critic said</summary><ul>{found}</ul><p>{summary}</p></details>"
-
-
-def marked(before: str, after: str) -> str:
-    """`after` as HTML, with what is not in `before` marked, and what is gone struck."""
-    old, new = _WORD.findall(before), _WORD.findall(after)
-    out: list[str] = []
-    for what, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        gone, come = safe("".join(old[a:b])), safe("".join(new[c:d]))
-        if what == "equal":
-            out.append(come)
-            continue
-        out += [f"<del>{gone}</del>"] if gone.strip() else []
-        out.append(f"<ins>{come}</ins>" if come.strip() else come)
-    return "".join(out)
-
-
-class _Pictures:
-    """Pictures of a run by their place in it."""
-
-    def __init__(self, run: Path, room: Room) -> None:
-        self._run, self._pictures = run, Pictures(room)
-
-    def of(self, ref: str, alt: str) -> str:
-        return self._pictures.of(lambda: image_from_path(ref, root=self._run), alt)
-
-
-def _made(result: Mapping[str, Any]) -> int:
-    found = result["spent"].get("drafts", 0)
-    return found if isinstance(found, int) else 0
-
-
-def _name_of(policy: object) -> object:
-    return policy.get("name") if isinstance(policy, dict) else policy
-
-
-def _said(total: object) -> str:
-    return f"{total:.3f}" if isinstance(total, float | int) else "unscored"
+def _course(drafts: Iterable[Scored]) -> str:
+    """The reward by round of one request, where it had more than one."""
+    made = list(drafts)
+    rounds = sorted({one.round for one in made})
+    if len(rounds) < 2:
+        return ""
+    dots = [(one.round, one.total) for one in made if one.total is not None]
+    best = [(at, top) for at in rounds if (top := best_by(at, made)) is not None]
+    told = ", ".join(f"round {at} {total:.3f}" for at, total in dots)
+    return rounds_diagram(dots, best, f"Reward by round: {told}", small=True)
 
 
 def _rows(place: Path, needed: Mapping[str, type]) -> Iterator[dict[str, Any]]:
     """The rows of a file. Raises RecordError for one that lacks what is needed."""
     with place.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            row = object_of(line, place, number)
+        for at, line in enumerate(lines, start=1):
+            row = object_of(line, place, at)
             for name, kind in needed.items():
                 if name not in row or not isinstance(row[name], kind):
                     said = "is missing or of another type"
-                    raise RecordError(said, file=str(place), line=number, field=name)
+                    raise RecordError(said, file=str(place), line=at, field=name)
             yield row
