@@ -49,6 +49,8 @@ def report(
 
     The kind is found out from RUN. The page holds its pictures, needs no network, runs no script.
     """
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out is in {str(out.parent)!r}, which is no folder; make it first")
     if run.is_dir() or not run.exists():
         if pairs or dev:
             raise ConfigError(f"--pairs and --dev go with a file of judgements; {run} is none")
@@ -119,7 +121,6 @@ def _pairs(
 def _write(out: Path, text: str) -> None:
     fresh = out.with_name(out.name + ".partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(text, encoding="utf-8", errors="replace")
         fresh.replace(out)
     except OSError as error:

@@ -35,9 +35,9 @@ def mistakes(rows: Iterable[Judged], pairs: Iterable[Pair]) -> str:
     room = Room()
     pictures = Pictures(room)
     shown = sum(len(items) for _, items in groups)
-    said = f"<p>{shown} of {held.counts.total()}, chosen at random with a fixed seed.</p>"
+    told = f"<p>{shown} of {held.counts.total()}, chosen at random with a fixed seed.</p>"
     hint = "" if there else "<p>Give <code>--pairs</code> to see the requests and images.</p>"
-    return f"{said}{hint}" + "\n".join(
+    return f"{told}{hint}" + "\n".join(
         _group(title, items, held.counts[title], there, pictures) for title, items in groups
     )
 

@@ -18,6 +18,7 @@ from parrot.adapters.report.style import STYLE
 
 MOST_TEXT: Final = 4_000
 """Characters of one foreign text; what is longer is cut and says so."""
+_MOST_CELL: Final = 600
 
 # What HTML may not hold, and what would turn the order of the words around it.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef]")
@@ -75,10 +76,10 @@ def table(
 
     def cell(at: int, value: object) -> str:
         if at == 0:
-            return f'<th scope="row">{safe(value)}</th>'
+            return f'<th scope="row">{safe(value, _MOST_CELL)}</th>'
         wide = len(str(value)) > 24
         kind = ' class="n"' if at in right else ' class="why"' if wide else ""
-        return f"<td{kind}>{safe(value)}</td>"
+        return f"<td{kind}>{safe(value, _MOST_CELL)}</td>"
 
     top = "".join(
         f'<th scope="col"{" class=n" if at in right else ""}>{head}</th>'
@@ -100,7 +101,7 @@ def region(name: str, inner: str) -> str:
 def facts(values: Iterable[tuple[str, object]]) -> str:
     """Names and values; what is None is left out. Values are foreign."""
     rows = "".join(
-        f"<div><dt>{name}</dt><dd>{safe(_plain(value))}</dd></div>"
+        f"<div><dt>{name}</dt><dd>{safe(_plain(value), _MOST_CELL)}</dd></div>"
         for name, value in values
         if value is not None
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_EXAMPLES: Final = 200
 """Examples of a page, whatever the run's size: rationales, judgements, or drafts."""
-MOST_BYTES: Final = 19_000_000
+MOST_BYTES: Final = 18_000_000
 """Of pictures and examples as they stand in a page; the frame has the rest of 20 MB."""
 SIDE: Final = 256
 _FINE: Final = 96

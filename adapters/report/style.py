@@ -45,7 +45,8 @@ figure{margin:0}figcaption{font-size:.85rem;margin-top:.25rem}
 .bars svg{display:block;width:100%;height:1rem;background:var(--panel)}
 .chart{display:block;width:100%;max-width:28rem;height:auto}
 .chart text{fill:var(--soft);font-size:10px}.chart .axis{stroke:var(--line);fill:none}
-.chart .ideal{stroke:var(--soft);stroke-dasharray:4 3}.chart .best{stroke:var(--won);stroke-width:2;fill:none}.chart .dot{fill:var(--ink)}
+.chart .ideal{stroke:var(--soft);stroke-dasharray:4 3}
+.chart .best{stroke:var(--won);stroke-width:2;fill:none}.chart .dot{fill:var(--ink)}
 .small{max-width:17rem}.small text{font-size:13px}
 .beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));
 gap:1rem 2rem;align-items:center}
@@ -60,7 +61,7 @@ min-width:0;display:grid;grid-row:span 3;grid-template-rows:subgrid;gap:.6rem}
 .pair{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.75rem;align-items:start;align-content:start}
 .pair.edit{grid-template-columns:repeat(3,minmax(0,1fr))}
 .won img{outline:3px solid var(--won)}.won>figcaption{font-weight:600;color:var(--won)}
-.scores{width:100%;font-size:.9rem}.scores td,.scores th{padding:.2rem .5rem .2rem 0;font-weight:400}
+.scores{width:100%;font-size:.9rem;overflow-wrap:anywhere}.scores td,.scores th{padding:.2rem .5rem .2rem 0;font-weight:400}
 .scores svg{display:block;width:100%;min-width:2rem;height:.5rem;margin-top:.45rem;background:var(--line)}
 .findings{padding-left:1.2rem;margin:.5rem 0}
 .request{margin:2rem 0}

@@ -1,14 +1,32 @@
-"""A real Chromium, headless, asked over a pipe; nothing of it reaches a network."""
+"""Runs made small, the look at a page's tags, and a real Chromium, headless, asked over a pipe."""
 
 import base64
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
+
+from parrot.core.testing.fakes import plain_image
+
+KNOWN = set(
+    "html head meta title style body a header h1 h2 h3 h4 nav main section article div p ul ol li dl dt"
+    " dd table thead tbody tr th td figure figcaption img svg path rect circle text details summary"
+    " strong small span ins del code br".split()
+)
+ATTRIBUTES = set(
+    "lang charset http-equiv content name class href id tabindex role scope aria-label aria-hidden"
+    " aria-labelledby src alt width height decoding viewbox preserveaspectratio x y cx cy r d opacity"
+    " text-anchor transform".split()
+)
+DATA_URL = re.compile("data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
@@ -23,8 +41,8 @@ FLAGS = (
 )
 # Chromium reads commands from descriptor 3 and answers on 4.
 LAUNCHER = """
-import os, sys
-asks, answers = (os.dup(int(at)) for at in sys.argv[1:3])
+import fcntl, os, sys
+asks, answers = (fcntl.fcntl(int(at), fcntl.F_DUPFD, 10) for at in sys.argv[1:3])
 os.dup2(asks, 3), os.dup2(answers, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
@@ -161,3 +179,137 @@ def chromium(tmp_path_factory):
     browser = Chromium(program, tmp_path_factory.mktemp("chromium"))
     yield lambda place, **how: Tab(browser, place, **how)
     browser.close()
+
+
+class Tags(HTMLParser):
+    """What a page is made of: tags with their attributes, and all of its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def of(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def harmless(page):
+    """Its tags, after it was seen that none of them runs, fetches, or styles by itself."""
+    found = Tags(page)
+    assert {tag for tag, _ in found.tags} <= KNOWN
+    for tag, attributes in found.tags:
+        assert set(attributes) <= ATTRIBUTES, (tag, attributes)
+        if "href" in attributes:
+            assert tag == "a"
+            assert attributes["href"].startswith("#")
+        if "src" in attributes:
+            assert tag == "img"
+            assert DATA_URL.fullmatch(attributes["src"])
+            assert attributes["alt"]
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policies = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    assert policies == [
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none';"
+        " form-action 'none'"
+    ]
+    assert page.index("Security-Policy") < page.index("<style>")
+    return found
+
+
+def lines(place, rows):
+    place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def picture(folder, name="a", side=24):
+    (folder / "images").mkdir(exist_ok=True)
+    source = plain_image(9, 8, 7, side=side).source
+    (folder / "images" / f"{name}.png").write_bytes(source)
+    return f"images/{name}.png"
+
+
+def refined_run(folder, *, requests=2, drafts=2, word="fox", drawn=True, side=24):
+    """A run of refine whose every foreign text holds the word."""
+    folder.mkdir(exist_ok=True)
+    image = picture(folder, side=side)
+    about = {"command": "refine", "generator": "miniature:painter", "critic": word}
+    about |= {"policy": {"name": word}, "requests": word, "status": word}
+    (folder / "run.json").write_text(json.dumps(about))
+    results, trace = [], []
+    for n in range(requests):
+        result = {"id": f"{word}{n}", "prompt": f"a {word}", "winner": drafts - 1, "reason": word}
+        result |= {"reward": 0.9, "first_reward": 0.5, "notes": [word]}
+        results.append(result | {"spent": {"drafts": drafts}})
+        finding = {"dimension": word, "score": 2.0, "justification": word}
+        for number in range(drafts):
+            draft = {"id": result["id"], "draft": number, "round": number, "prompt": f"{word} b"}
+            draft |= {"image": image, "total": 0.5 + number / 100, "dimensions": {word: 0.5}}
+            if not drawn:
+                draft |= {"image": None, "not_drawn": {"kind": "timeout", "detail": word}}
+            draft |= {"critiques": [{"findings": [finding], "summary": word}]}
+            trace.append(draft | {"rewrite": {"request": word, "fault": "lost", "detail": word}})
+    lines(folder / "results.jsonl", results)
+    lines(folder / "trace.jsonl", trace)
+    return folder
+
+
+def data_run(folder, *, kept=2, dropped=2, failed=2, word="fox", side=24):
+    """A run of rationalize whose every foreign text holds the word."""
+    folder.mkdir(exist_ok=True)
+    image = picture(folder, side=side)
+    about = {"schema": 1, "command": "rationalize", "pairs": word, "teacher": word}
+    about |= {"images_root": str(folder), "anchored": True, "prompt": word, "status": word}
+    (folder / "run.json").write_text(json.dumps(about))
+
+    def rationale(n):
+        pair = {"id": f"p{n}", "prompt": word, "image_a": image, "image_b": f"run:{image}"}
+        pair |= {"label": "A", "sources": [image] if n % 2 else []}
+        finding = {"dimension": f"{word}d", "justification": word, "score_a": 3.0, "score_b": 2.0}
+        body = {"analysis": word, "findings": [finding | {"winner": "A"}], "summary": word}
+        made = {"teacher": word or "t", "prompt": word or "p", "anchored": True}
+        made |= {"order": "BA" if n % 3 else "AB", "sample": 0}
+        record = {"schema": 1, "id": f"p{n}/{word}", "pair_id": f"p{n}", "form": "pairwise"}
+        record |= {"body": body, "provenance": made, "raw": word, "pair": pair}
+        return record | {"verdicts": {f"{word}v": {"verdict": "keep"}}}
+
+    fell = {"filter": word, "reason": word, "detail": word}
+    lines(folder / "rationales.jsonl", map(rationale, range(kept)))
+    lines(folder / "dropped.jsonl", [rationale(n) | {"_dropped": fell} for n in range(dropped)])
+    lost = {"schema": 1, "pair_id": f"p{word}", "stage": f"s{word}", "kind": "cut", "detail": word}
+    lines(folder / "failed.jsonl", [lost] * failed)
+    asked = kept + dropped + failed
+    stage = {"name": word, "came": kept + dropped, "kept": kept, "dropped": dropped}
+    stage |= {"undecided": 0, "reasons": {word: dropped}}
+    ends = {"kept": kept, "dropped": dropped, "failed": failed}
+    funnel = {"pairs": {"in": asked, **ends}, "rationales": {"asked": asked, **ends}}
+    (folder / "funnel.json").write_text(json.dumps({**funnel, "filters": [stage]}))
+    return folder
+
+
+def judged(*, word="fox", n=6):
+    """Judgements whose every foreign text holds the word: right, wrong, failed."""
+    rows = []
+    for at in range(n):
+        row = {"schema": 1, "pair_id": f"p{at}{word}", "label": "A", "model": f"m{word}"}
+        row |= {"order": "AB", "answer": word or None}
+        if at % 3 == 2:
+            row |= {"failure": {"kind": "cut", "detail": word}}
+        else:
+            row |= {"winner": "AB"[at % 3], "score_a": 3.0, "score_b": 2.0 + 2 * (at % 3)}
+        rows.append(row)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def made():
+    """What tests share: makers of runs, and the look at a page's tags."""
+    return SimpleNamespace(
+        refined_run=refined_run, data_run=data_run, judged=judged, harmless=harmless, lines=lines
+    )
