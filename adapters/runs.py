@@ -295,7 +295,8 @@ class RunFolder:
             return image_from_path(ref.removeprefix(IN_RUN), root=self.folder)
         if not isinstance(ref, str):
             raise RecordError("an image of a run is a path", field="pair")
-        return image_from_path(self.images_root / ref)
+        # As it was written: `..` undoes a name, whether or not a folder of that name is there now.
+        return image_from_path(os.path.normpath(self.images_root / ref))
 
     def records(self, name: str = "rationales.jsonl") -> Iterator[tuple[int, dict[str, Any]]]:
         """Line number and record, in file order. Raises RecordError for a broken line."""

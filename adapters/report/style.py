@@ -61,7 +61,8 @@ min-width:0;display:grid;grid-row:span 3;grid-template-rows:subgrid;gap:.6rem}
 .pair{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.75rem;align-items:start;align-content:start}
 .pair.edit{grid-template-columns:repeat(3,minmax(0,1fr))}
 .won img{outline:3px solid var(--won)}.won>figcaption{font-weight:600;color:var(--won)}
-.scores{width:100%;font-size:.9rem;overflow-wrap:anywhere}.scores td,.scores th{padding:.2rem .5rem .2rem 0;font-weight:400}
+.scores{width:100%;font-size:.9rem;overflow-wrap:anywhere}
+.scores td,.scores th{padding:.2rem .5rem .2rem 0;font-weight:400}
 .scores svg{display:block;width:100%;min-width:2rem;height:.5rem;margin-top:.45rem;background:var(--line)}
 .findings{padding-left:1.2rem;margin:.5rem 0}
 .request{margin:2rem 0}
