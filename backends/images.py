@@ -199,6 +199,18 @@ def pixels(image: Image) -> Pillow.Image:
         return _flat(_eight_bit(_upright(picture)))
 
 
+def thumbnail(image: Image, side: int) -> Pillow.Image:
+    """The image upright, as RGB on white, at most `side` pixels wide and high. Raises ImageError.
+
+    For the eye: a JPEG is decoded with no more detail than that.
+    """
+    with _opened(original_bytes(image), _name(image)) as picture:
+        picture.draft(None, (side, side))
+        small = _flat(_eight_bit(_upright(picture)))
+    small.thumbnail((side, side), reducing_gap=2.0)
+    return small
+
+
 def decoded(image: Image, policy: str = "original") -> Pillow.Image:
     """The prepared image decoded, upright, in its own colours. Raises ImageError."""
     data, _ = prepare(image, policy)

@@ -10,7 +10,7 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from parrot.adapters.report.page import safe
-from parrot.backends.images import image_from_bytes, pixels, prepare
+from parrot.backends.images import thumbnail
 from parrot.core.errors import ImageError
 from parrot.core.values import Image
 
@@ -64,7 +64,7 @@ class Pictures:
     def of(self, opened: Callable[[], Image], alt: str) -> str:
         """The picture, or a paragraph that says why there is none. alt: foreign, read out."""
         try:
-            small = _reduced(opened())
+            small = thumbnail(opened(), SIDE)
         except ImageError as error:
             return f'<p class="soft">{safe(alt, 300)}: no picture: {safe(error, 300)}</p>'
         kind = ' class="fine"' if max(small.size) > _FINE else ""
@@ -75,17 +75,10 @@ class Pictures:
         return html
 
 
-def _reduced(image: Image) -> Pillow.Image:
-    """The picture, upright, at most 256 pixels wide and high. Raises ImageError."""
-    data, _ = prepare(image, f"max_side={SIDE}")
-    picture = pixels(image_from_bytes(data))
-    picture.info.clear()  # colour profiles and comments would be written along
-    return picture
-
-
 def _url(picture: Pillow.Image) -> str:
     """A data URL: PNG for what has few colours, as drawings have, else JPEG."""
     out = io.BytesIO()
+    picture.info.clear()  # colour profiles and comments would be written along
     flat = picture.getcolors(_FLAT) is not None
     if flat:
         picture.save(out, "PNG", optimize=True)

@@ -123,8 +123,12 @@ class Tab:
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
+        self.go(place)
+
+    def go(self, place):
+        self._browser.events.clear()
         self.ask("Page.navigate", url=place.resolve().as_uri())
-        browser.wait_for("Page.loadEventFired", self._session)
+        self._browser.wait_for("Page.loadEventFired", self._session)
 
     def ask(self, method, **params):
         return self._browser.ask(method, self._session, **params)
