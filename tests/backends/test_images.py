@@ -155,6 +155,29 @@ def test_pixels_are_upright_and_on_white():
     assert images.pixels(images.image_from_bytes(turned(6))).size == (20, 40)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("size", [(400, 200), (300, 600), (40, 20)])
+def test_a_thumbnail_is_upright_and_no_larger_than_asked_for(kind, size):
+    found = images.thumbnail(images.image_from_bytes(turned(6, kind, size)), 100)
+    high, wide = size
+    shrunk = min(1, 100 / max(size))
+    assert found.size == (round(wide * shrunk), round(high * shrunk))
+    assert found.mode == "RGB"
+    whole = images.pixels(images.image_from_bytes(turned(6, kind, size))).resize(found.size)
+    middle = (found.width // 2, found.height // 2)
+    assert found.getpixel(middle) == pytest.approx(whole.getpixel(middle), abs=25)
+
+
+def test_a_thumbnail_of_what_is_cut_or_transparent():
+    clear = Pillow.new("RGBA", (300, 300), (0, 0, 0, 0))
+    shown = images.thumbnail(images.image_from_bytes(encoded(clear, "PNG")), 100)
+    assert shown.getpixel((50, 50)) == (255, 255, 255)
+    for kind in ("PNG", "JPEG"):
+        data = encoded(drawn(size=(400, 400)), kind)
+        with pytest.raises(ImageError, match="decoded"):
+            images.thumbnail(images.image_from_bytes(data[: len(data) // 2]), 100)
+
+
 def test_pixels_of_a_drawn_picture_come_back_as_they_were():
     image = images.image_from_pixels(drawn())
     assert image.media_type == "image/png"
