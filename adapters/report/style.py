@@ -63,7 +63,8 @@ min-width:0;display:grid;grid-row:span 3;grid-template-rows:subgrid;gap:.6rem}
 .won img{outline:3px solid var(--won)}.won>figcaption{font-weight:600;color:var(--won)}
 .scores{width:100%;font-size:.9rem;overflow-wrap:anywhere}
 .scores td,.scores th{padding:.2rem .5rem .2rem 0;font-weight:400}
-.scores svg{display:block;width:100%;min-width:2rem;height:.5rem;margin-top:.45rem;background:var(--line)}
+.drafts .scores{font-size:.8rem}.drafts .scores tr>:last-child{padding-right:0}
+.scores svg{display:block;width:2rem;height:.5rem;margin-top:.45rem;background:var(--line)}
 .findings{padding-left:1.2rem;margin:.5rem 0}
 .request{margin:2rem 0}
 .drafts{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1rem;
@@ -76,7 +77,7 @@ padding:0 .6rem;font-size:.85rem}
 img{display:block;width:100%;max-width:16rem;height:auto;image-rendering:pixelated;
 box-shadow:0 0 0 1px var(--line)}
 img.fine{image-rendering:auto}
-ins{background:var(--in)}del{background:var(--out)}
+ins{background:var(--in)}del{background:var(--out)}del+ins{margin-left:.25em}
 ins::before,ins::after,del::before,del::after,.unseen{position:absolute;width:1px;height:1px;overflow:hidden;
 clip-path:inset(50%);white-space:nowrap}
 ins::before{content:" [added] "}ins::after,del::after{content:" [end] "}del::before{content:" [struck] "}
