@@ -1,0 +1,173 @@
+"""One cell of `parrot study rewards`: a generator tuned by an arm's reward, measured on the way.
+
+A cell that was killed goes on from its last measured step; one that is done is a line.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import asdict, evolve, field, frozen
+
+from parrot.backends.diffusers.tune import Credit, Options, Recipe, Tuning, load, run
+from parrot.backends.diffusers.tune.measuring import drawn, path_kl
+from parrot.backends.miniature.redrawn import Wish
+from parrot.backends.miniature.tuned import WORDS, Truth, measured_on, tuned_on
+from parrot.backends.miniature.world import SIDE
+from parrot.cli.study_files import Lines, tuned_lines
+from parrot.cli.study_scores import Judges, Score, score_of
+from parrot.core.rewards.groups import GroupFilter
+from parrot.core.rewards.values import Drawing, Reward
+from parrot.core.studies.tuned_report import PRIMARY
+from parrot.core.studies.tuning import (
+    Arm,
+    Point,
+    Tuned,
+    cell_id,
+    point_from_record,
+    point_to_record,
+)
+
+Say = Callable[[dict[str, Any]], None]
+FAR_FROM: Final = 8
+"""Requests whose paths are walked for the KL: it varies less than what is drawn does."""
+KEEPS: Final = GroupFilter(min_deviation=0.01, max_mean=1.0)
+"""Level groups teach nothing. The paper's thresholds would mean another thing for every reward."""
+RECIPE: Final = Recipe(
+    steps=40,
+    group=8,
+    prompts=6,
+    rate=2e-3,
+    guidance=1.0,
+    sampling=4,
+    levels=1,
+    size=SIDE,
+    words=WORDS,
+    rank=16,
+    batch=8,
+    every=5,
+    keeps=KEEPS,
+)
+"""For the miniature's generator and a core; every number but `keeps`, size and words is an option."""
+
+
+@frozen(slots=True)
+class Settings:
+    """How every cell is made. recipe: but for its seed and credit; requests: edits to be tuned on;
+    tests, samples: edits that are measured, and drawings of each.
+    """
+
+    generator: Path
+    judges: Judges = field(factory=Judges)
+    recipe: Recipe = RECIPE
+    requests: int = 400
+    tests: int = 48
+    samples: int = 2
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What may not change between two runs of one study; its primary contrast is named first."""
+        told = {k: v for k, v in asdict(self.recipe).items() if k not in _EACH}
+        return {
+            "primary": PRIMARY,
+            "generator": self.generator.resolve().name,
+            **asdict(self.judges),
+            **{k: list(v) if isinstance(v, tuple) else v for k, v in told.items()},
+            "requests": self.requests,
+            "tests": self.tests,
+            "samples": self.samples,
+            "seed_varies": "adapters, noise, the order of requests",
+        }
+
+
+_EACH: Final = ("seed", "credit", "device", "checkpointing", "batch", "weights")
+"""Of a recipe: what differs by cell, or changes no result that is looked at."""
+
+
+@frozen(slots=True)
+class Runner:
+    """Makes the cells of one study, one after another. say: takes what happens as it happens."""
+
+    folder: Path
+    settings: Settings
+    say: Say
+    tuned: list[Wish] = field(factory=list, repr=False)
+    measured: list[Wish] = field(factory=list, repr=False)
+
+    @classmethod
+    def begun(cls, folder: Path, settings: Settings, say: Say) -> Runner:
+        """A runner whose edits are drawn."""
+        on, by = list(tuned_on(settings.requests)), list(measured_on(settings.tests))
+        return cls(folder, settings, say, on, by)
+
+    def run(self, arm: Arm, seed: int) -> Tuned:
+        """The cell's generator, tuned and measured; its result is appended. Raises ConfigError."""
+        began = time.monotonic()
+        settings, place = self.settings, self.folder / "cells" / cell_id(arm, seed)
+        place.mkdir(parents=True, exist_ok=True)
+        credit = Credit.GRPO if arm in {Arm.SUM, Arm.TRUTH, Arm.HEAD} else Credit.GDPO
+        recipe = evolve(settings.recipe, seed=seed, credit=credit)
+        loaded, name = load(str(settings.generator), Options(device=recipe.device))
+        truth = Truth([*self.tuned, *self.measured])
+
+        def untuned() -> Sequence[Drawing]:
+            with tuning.policy.frozen():
+                return drawn(tuning, self._asked, settings.samples)
+
+        with score_of(arm, settings.judges, truth, untuned) as score:
+            tuning = Tuning(loaded, name, [one.request for one in self.tuned], score, recipe)
+            self._tune(tuning, score, truth, place)
+        points = tuple(one for one in _points(place).read() if one.step <= recipe.steps)
+        steps = recipe.steps * recipe.prompts * recipe.group
+        seconds = round(time.monotonic() - began, 1)
+        result = Tuned(arm, seed, points, settings.samples, steps, seconds)
+        tuned_lines(self.folder).add(result)
+        shutil.rmtree(place / "grids", ignore_errors=True)
+        return result
+
+    @property
+    def _asked(self) -> list[Any]:
+        return [one.request for one in self.measured]
+
+    def _tune(self, tuning: Tuning, score: Score, truth: Truth, place: Path) -> None:
+        recipe, points = tuning.recipe, _points(place)
+        if not any(one.step == 0 for one in points.read()):
+            points.add(self._point(tuning, score, truth, 0))
+
+        def said(figures: Mapping[str, Any]) -> None:
+            step = int(figures["step"]) + 1
+            self.say({"cell": place.name, "step": step, "of": recipe.steps, **_short(figures)})
+            if step % recipe.every == 0 or step == recipe.steps:
+                points.add(self._point(tuning, score, truth, step))
+
+        run(tuning, place, say=said)
+
+    def _point(self, tuning: Tuning, score: Score, truth: Truth, step: int) -> Point:
+        drawings = drawn(tuning, self._asked, self.settings.samples)
+        outcomes = score(drawings)
+        worth = [truth.worth(one) for one in drawings]
+        point = Point(
+            step,
+            path_kl(tuning, self._asked[:FAR_FROM], self.settings.samples),
+            tuple(one.total if isinstance(one, Reward) else None for one in outcomes),
+            tuple(0.0 if one is None else round(one, 6) for one in worth),
+            worth.count(None),
+        )
+        mean = sum(point.truths) / len(point.truths)
+        self.say({"measured": step, "truth": round(mean, 4), "kl": round(point.kl, 3)})
+        return point
+
+
+def _points(place: Path) -> Lines[Point]:
+    path = place / "points.jsonl"
+    return Lines(path, point_from_record, point_to_record, lambda one: str(one.step))
+
+
+def _short(figures: Mapping[str, Any]) -> dict[str, Any]:
+    total = figures["reward"].get("total")
+    reward = {} if total is None else {"reward": round(total, 4)}
+    return {**reward, "learned": figures["learned"]}
