@@ -164,3 +164,28 @@ def test_the_papers_reward_leaves_image_faithfulness_out():
         score_of(Arm.SCORES_ONLY, judges, truth, list),
     ):
         pass
+
+
+def test_the_demos_tuning_tells_the_truth_before_and_after(tmp_path, flux, monkeypatch, capsys):
+    from attrs import evolve
+
+    from parrot.cli import demo_tuning
+    from parrot.cli.demo_told import Told
+
+    small = evolve(demo_tuning.RECIPE, prompts=1, group=2, sampling=3, rank=2, batch=2)
+    monkeypatch.setattr(demo_tuning, "RECIPE", small)
+    how = {"steps": 2, "tests": 2, "seed": 0, "device": "cpu"}
+    found = demo_tuning.tuned_for_demo("miniature:teacher", flux, tmp_path, **how)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["measured"] for line in lines if "measured" in line] == [0, 1, 2]
+    assert [line["step"] for line in lines if "step" in line] == [1, 2]
+    value, low, high = found["gained"]
+    assert low <= value <= high
+    assert found["truth"] == pytest.approx(found["first_truth"] + value)
+    assert found["drawings"] == 4
+    assert (Path(found["lora"]) / "pytorch_lora_weights.safetensors").is_file()
+    Told().tuned(found)
+    said = capsys.readouterr().out
+    assert f"-> {found['truth']:.3f}: {value:+.3f} ({low:+.3f} to {high:+.3f}" in said
+    Told(quiet=True).tuned(found)
+    assert capsys.readouterr().out == ""

@@ -30,6 +30,14 @@ SMALL = Recipe(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def tuning(recipe=SMALL):
     return Tuning(tiny.flux(), "tiny", ASKED, Called(lambda some: [0.5] * len(some)), recipe)
 
