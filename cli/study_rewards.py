@@ -51,7 +51,9 @@ def rewards(
         float, _in(TUNING, "Weight of the distance to the frozen model, in the loss.", min=0)
     ] = 0.0,
     rank: Annotated[int, _in(TUNING, "Rank of LoRA.", min=1)] = 16,
-    levels: Annotated[int, _in(TUNING, "Noise levels a drawing is learned at.", min=1)] = 3,
+    levels: Annotated[
+        int, _in(TUNING, "Noise levels a drawing is learned at, highest first.", min=1)
+    ] = 2,
     updates: Annotated[int, _in(TUNING, "Optimizer steps a step.", min=1)] = 1,
     sampling_steps: Annotated[int, _in(TUNING, "Steps of a drawing.", min=3)] = 4,
     guidance: Annotated[float, _in(TUNING, "Guidance scale; 1 is none.", min=0)] = 1.0,

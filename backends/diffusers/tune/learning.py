@@ -109,10 +109,11 @@ def _nft(
     r = torch.tensor([one for one in worth if one is not None], device=clean.device)
     known = torch.tensor(condition.sigmas[:-1])
     levels = min(recipe.levels or len(known) - 1, len(known))
-    order = torch.rand(len(clean), len(known), generator=generator).argsort(1)[:, :levels]
+    order = _order(len(clean), len(known), recipe, generator)[:, :levels]
     for k in range(levels):
         at = known[order[:, k]].to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        kinds = 1 if recipe.shared_noise else len(clean)
+        noise = torch.randn((kinds, *clean.shape[1:]), generator=generator).to(clean.device)
         share = at.reshape(-1, *[1] * (clean.ndim - 1))
         noised = (1.0 - share) * clean + share * noise
         old = None if policy.on_policy else _by(policy.sampling(), flow, condition, noised, at)
@@ -136,6 +137,13 @@ def _nft(
             figures.add(kl=gap)
             loss = loss + recipe.kl_weight * gap
         yield loss, levels
+
+
+def _order(members: int, known: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """(members, known): the noise levels, by place in the schedule, in the order to be learned at."""
+    drawn = torch.rand(1 if recipe.shared_noise else members, known, generator=generator).argsort(1)
+    order = torch.arange(known)[None] if recipe.noisiest else drawn
+    return order.expand(members, known)
 
 
 def _by(
