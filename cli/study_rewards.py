@@ -41,7 +41,8 @@ def rewards(
     steps: Annotated[int, _in(SIZE, "Steps of a cell.", min=1)] = 40,
     group: Annotated[int, _in(SIZE, "Drawings a request.", min=2)] = 8,
     prompts_per_step: Annotated[int, _in(SIZE, "Requests a step.", min=1)] = 12,
-    requests: Annotated[int, _in(SIZE, "Edits to be tuned on.", min=1)] = 400,
+    edits: Annotated[str, _in(SIZE, "What all edits do: add, letter, move, ..., or all.")] = "add",
+    requests: Annotated[int, _in(SIZE, "Edits to be tuned on.", min=1)] = 200,
     tests: Annotated[int, _in(SIZE, "Held-out edits to measure on.", min=2)] = 48,
     samples: Annotated[int, _in(SIZE, "Drawings of each, from fixed noise.", min=1)] = 2,
     every: Annotated[int, _in(SIZE, "Steps between two measurements.", min=1)] = 5,
@@ -84,6 +85,7 @@ def rewards(
         raise MissingExtraError("parrot study rewards", "diffusers,torch,miniature") from error
     from attrs import evolve
 
+    from parrot.backends.miniature.briefs import Op
     from parrot.backends.miniature.shipped import folder_of
     from parrot.cli.study_scores import Judges
 
@@ -107,7 +109,8 @@ def rewards(
         device=device,
     )
     judges = Judges(student, scores_only, head)
-    settings = Settings(folder_of(generator), judges, recipe, requests, tests, samples)
+    op = None if edits == "all" else chosen_member(Op, "kind of edit", edits)
+    settings = Settings(folder_of(generator), judges, recipe, op, requests, tests, samples)
     wanted = chosen_members(Arm, "arm", arms) if arms else tuple(Arm)
     _run(out, settings, wanted, seeds)
     _report(out, as_json=as_json)

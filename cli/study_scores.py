@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
+from typing import Final
 
 from attrs import frozen
 
+from parrot.backends.miniature.shipped import STUDENTS, shipped
 from parrot.backends.miniature.tuned import Truth
 from parrot.cli.session import open_spec
 from parrot.core.asks import Failed
@@ -20,7 +22,9 @@ from parrot.core.rewards.values import Drawing, Outcome
 from parrot.core.studies.tuning import Arm, without
 
 Score = Callable[[Sequence[Drawing]], Sequence[Outcome]]
-LEFT_OUT = "image_faithfulness"
+LEFT_OUT: Final = "image_faithfulness"
+AT_ONCE: Final = 64
+"""Critiques that a local student writes at once."""
 
 
 @frozen(slots=True)
@@ -52,8 +56,14 @@ def score_of(
         yield Called(_Headed(judges.head or "", untuned))
     else:
         spec = (judges.scores or "") if arm is Arm.SCORES_ONLY else judges.student
-        with RewardModel(lambda: open_spec(spec, connections=64)) as model:
+        with RewardModel(lambda: open_spec(_plain(spec), max_batch=AT_ONCE)) as model:
             yield _reduced(model) if arm is Arm.NO_SOURCE else model
+
+
+def _plain(spec: str) -> str:
+    """A shipped student by its folder, so that options of torch: reach it."""
+    kind, _, name = spec.partition(":")
+    return f"torch:{shipped(name)}" if kind == "miniature" and name in STUDENTS else spec
 
 
 def _reduced(model: RewardModel) -> Score:

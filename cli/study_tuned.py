@@ -15,6 +15,7 @@ from attrs import asdict, evolve, field, frozen
 
 from parrot.backends.diffusers.tune import Credit, Options, Recipe, Tuning, load, run
 from parrot.backends.diffusers.tune.measuring import drawn, path_kl
+from parrot.backends.miniature.briefs import Op
 from parrot.backends.miniature.redrawn import Wish
 from parrot.backends.miniature.tuned import WORDS, Truth, measured_on, tuned_on
 from parrot.backends.miniature.world import SIDE
@@ -62,14 +63,15 @@ steps the paper's decay and KL weight are near 0, and each costs a pass. The KL 
 
 @frozen(slots=True)
 class Settings:
-    """How every cell is made. recipe: but for its seed and credit; requests: edits to be tuned on;
-    tests, samples: edits that are measured, and drawings of each.
+    """How every cell is made. recipe: but for its seed and credit; op: what the edits do, None for
+    any; requests: edits to be tuned on; tests, samples: edits that are measured, and drawings of each.
     """
 
     generator: Path
     judges: Judges = field(factory=Judges)
     recipe: Recipe = RECIPE
-    requests: int = 400
+    op: Op | None = Op.ADD
+    requests: int = 200
     tests: int = 48
     samples: int = 2
 
@@ -82,6 +84,7 @@ class Settings:
             "generator": self.generator.resolve().name,
             **asdict(self.judges),
             **{k: list(v) if isinstance(v, tuple) else v for k, v in told.items()},
+            "edits": str(self.op or "all"),
             "requests": self.requests,
             "tests": self.tests,
             "samples": self.samples,
@@ -106,8 +109,8 @@ class Runner:
     @classmethod
     def begun(cls, folder: Path, settings: Settings, say: Say) -> Runner:
         """A runner whose edits are drawn."""
-        on, by = list(tuned_on(settings.requests)), list(measured_on(settings.tests))
-        return cls(folder, settings, say, on, by)
+        on = list(tuned_on(settings.requests, settings.op))
+        return cls(folder, settings, say, on, list(measured_on(settings.tests, settings.op)))
 
     def run(self, arm: Arm, seed: int) -> Tuned:
         """The cell's generator, tuned and measured; its result is appended. Raises ConfigError."""

@@ -6,9 +6,11 @@ The two share no request and no scene, nor do the latter with anything that a st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import Final
 
-from parrot.backends.miniature.pairs import stream
+from parrot.backends.miniature.briefs import Op
+from parrot.backends.miniature.pairs import Split, pair_at
 from parrot.backends.miniature.redrawn import Wish, wish_of
 from parrot.core.judgements import request_key
 from parrot.core.rewards.values import Drawing
@@ -19,16 +21,21 @@ WORDS: Final = 48
 """Tokens that the miniature's generator learned to read of a request."""
 
 
-def tuned_on(n: int) -> Iterator[Wish]:
-    """So many edits of the training split."""
-    for pair, truth in stream(n, seed=TUNED_SEED, task="edit", split="train"):
-        yield wish_of(pair, truth)
+def tuned_on(n: int, op: Op | None = None) -> Iterator[Wish]:
+    """So many edits of the training split, of one kind unless it is None."""
+    return islice(_edits(op, TUNED_SEED, "train"), n)
 
 
-def measured_on(n: int) -> Iterator[Wish]:
+def measured_on(n: int, op: Op | None = None) -> Iterator[Wish]:
     """So many edits of the test split."""
-    for pair, truth in stream(n, seed=MEASURED_SEED, task="edit", split="test"):
-        yield wish_of(pair, truth)
+    return islice(_edits(op, MEASURED_SEED, "test"), n)
+
+
+def _edits(op: Op | None, seed: int, split: Split) -> Iterator[Wish]:
+    for index in count():
+        pair, truth = pair_at(index, seed=seed, task="edit", split=split)
+        if op is None or (truth.brief.edit and truth.brief.edit.op is op):
+            yield wish_of(pair, truth)
 
 
 class Truth:

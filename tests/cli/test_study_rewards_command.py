@@ -13,6 +13,7 @@ pytest.importorskip("peft", reason="the extra `diffusers` is not installed")
 from typer.testing import CliRunner
 
 from parrot.backends.miniature import shipped
+from parrot.backends.miniature.briefs import Op
 from parrot.backends.miniature.tuned import Truth, measured_on, tuned_on
 from parrot.cli import app
 from parrot.cli.study_scores import Judges, score_of
@@ -111,6 +112,8 @@ def test_edits_of_both_splits_are_apart_and_the_truth_knows_them_alone():
     assert all(wish.source is not None for wish in (*on, *by))
     keys = [{request_key(wish.request) for wish in some} for some in (on, by)]
     assert not keys[0] & keys[1]
+    same = list(tuned_on(3, Op.MOVE))
+    assert {wish.brief.edit.op for wish in same} == {Op.MOVE}
     truth = Truth(on)
     source = on[0].request.sources[0]
     assert 0.0 <= truth([Drawing(on[0].request, source)])[0] < 1.0  # it was to be changed
