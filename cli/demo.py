@@ -89,7 +89,9 @@ def demo(
         found["refined"] = _refined(critic, painter, folder, requests)
         told.gallery(found["refined"])
     if tuned is not None:
-        told.step(f"a generator tuned to add things, {tuning_steps} steps of the student's critiques")
+        told.step(
+            f"a generator tuned to add things, {tuning_steps} steps of the student's critiques"
+        )
         found["tuned"] = _tuned(critic, tuned, folder / "tuned", tuning_steps, edits, seed, device)
         told.tuned(found["tuned"])
     if as_json:

@@ -68,7 +68,7 @@ def clip_tokenizer() -> Any:
     vocab += [piece for piece in ends if piece not in set(vocab)]
     return CLIPTokenizer(
         vocab={piece: i for i, piece in enumerate(dict.fromkeys(vocab))},
-        merges=list(merges),
+        merges=merges.copy(),
         model_max_length=POOLED_LENGTH,
     )
 
