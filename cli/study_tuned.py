@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import asdict, evolve, field, frozen
 
+from parrot.backends.diffusers.identity import digest_of
 from parrot.backends.diffusers.tune import Credit, Options, Recipe, Tuning, load, run
 from parrot.backends.diffusers.tune.measuring import drawn, path_kl
 from parrot.backends.miniature.briefs import Op
@@ -81,7 +82,7 @@ class Settings:
         told = {k: v for k, v in asdict(self.recipe).items() if k not in _EACH}
         return {
             "primary": PRIMARY,
-            "generator": self.generator.resolve().name,
+            "generator": f"{self.generator.resolve().name}@{digest_of(self.generator)[:16]}",
             **asdict(self.judges),
             **{k: list(v) if isinstance(v, tuple) else v for k, v in told.items()},
             "edits": str(self.op or "all"),

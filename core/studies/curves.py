@@ -115,6 +115,12 @@ def common(ways: Sequence[Sequence[float]]) -> float:
     return min(max(one) for one in ways)
 
 
+def insight(point: Point) -> float | None:
+    """Rank correlation of the arm's own reward and the truth over the drawings of one point."""
+    both = [(a, b) for a, b in zip(point.proxies, point.truths, strict=True) if a is not None]
+    return rank_correlation([a for a, _ in both], [b for _, b in both]) if both else None
+
+
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
     """Spearman's, equal values sharing a place; None where either does not vary."""
     a, b = _places(one), _places(other)

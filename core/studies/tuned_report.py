@@ -11,7 +11,7 @@ from attrs import asdict, field, frozen
 
 from parrot.core.errors import ConfigError
 from parrot.core.studies.agreeing import RESAMPLES, Estimate
-from parrot.core.studies.curves import Curve, common, curve_of, rank_correlation, reached
+from parrot.core.studies.curves import Curve, common, curve_of, insight, rank_correlation, reached
 from parrot.core.studies.redrawn_report import estimated
 from parrot.core.studies.tuning import Arm, Tuned, by_arm
 
@@ -29,7 +29,8 @@ class Matched(StrEnum):
 class Row:
     """One arm. gained, end: true utility at its peak and at the end, less that before; lost: after
     the peak, which is chosen on the same drawings, so `gained` is flattered and `end` is not.
-    ranks: correlation of its own reward and the truth over the points; kl, gain: at the end.
+    ranks: correlation of its own reward and the truth over the points; insight: over the untuned
+    generator's drawings; kl, gain: at the end.
     """
 
     arm: Arm
@@ -39,6 +40,7 @@ class Row:
     gain: float
     kl: float
     ranks: float | None
+    insight: float | None
     drawn: float
     way: Mapping[str, tuple[float, ...]] = field(hash=False, repr=False)
     """Means over the seeds by point: step, kl, gain, truth."""
@@ -106,9 +108,16 @@ def _row(arm: Arm, some: Sequence[Tuned], curves: Mapping[int, Curve], resamples
         fmean(one.gains[-1] for one in own),
         fmean(one.kls[-1] for one in own),
         fmean(ranks) if ranks else None,
+        _first_insight(some),
         fmean(one.drawn for one in some),
         _way(own),
     )
+
+
+def _first_insight(some: Sequence[Tuned]) -> float | None:
+    firsts = [min(one.points, key=lambda point: point.step) for one in some]
+    found = [value for one in firsts if (value := insight(one)) is not None]
+    return fmean(found) if found else None
 
 
 def _way(curves: Sequence[Curve]) -> dict[str, tuple[float, ...]]:
@@ -191,14 +200,14 @@ def _opening(report: Report) -> Iterator[str]:
 def _arms(report: Report) -> Iterator[str]:
     yield (
         "| tuned by | gained at the peak | gained at the end | lost after the peak"
-        " | own reward gained | KL (nats) | rank correlation |"
+        " | own reward gained | KL (nats) | ranks, over points | ranks, over first drawings |"
     )
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for row in report.rows:
-        ranks = "-" if row.ranks is None else f"{row.ranks:+.2f}"
+        ranks, first = ("-" if r is None else f"{r:+.2f}" for r in (row.ranks, row.insight))
         yield (
             f"| {row.arm} | {signed(row.gained)} | {signed(row.end)} | {signed(row.lost)} |"
-            f" {row.gain:+.2f} | {row.kl:.2f} | {ranks} |"
+            f" {row.gain:+.2f} | {row.kl:.2f} | {ranks} | {first} |"
         )
 
 

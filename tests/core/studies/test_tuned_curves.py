@@ -199,6 +199,15 @@ def test_a_report_without_a_head_says_that_the_contrast_was_not_run():
     assert "It has not been run: it needs a head." in told
 
 
+def test_insight_is_over_the_first_drawings_that_have_a_reward():
+    first = Point(0, 0.0, (0.1, None, 0.3, 0.2), (0.2, 0.9, 0.6, 0.4))
+    later = Point(5, 1.0, (0.3, 0.2, 0.1, 0.0), (0.1, 0.2, 0.3, 0.4))
+    (row,) = report_of([Tuned(Arm.HEAD, 0, (later, first))]).rows
+    assert row.insight == pytest.approx(1.0)
+    lost = Point(0, 0.0, (None,) * 4, (0.1, 0.2, 0.3, 0.4))
+    assert report_of([Tuned(Arm.HEAD, 0, (lost, later))]).rows[0].insight is None
+
+
 def test_seeds_are_held_against_their_own_kind():
     some = [tuned((0.2,), (0.4,)), tuned((0.2,), (0.6,), arm=Arm.TRUTH, seed=1)]
     assert report_of(some).gaps == ()
