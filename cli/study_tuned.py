@@ -5,7 +5,6 @@ A cell that was killed goes on from its last measured step; one that is done is 
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ from parrot.core.studies.tuning import (
     point_from_record,
     point_to_record,
 )
+from parrot.core.values import Request
 
 Say = Callable[[dict[str, Any]], None]
 FAR_FROM: Final = 8
@@ -93,6 +93,8 @@ class Settings:
         }
 
 
+_CREDITS: Final = dict.fromkeys((Arm.SUM, Arm.HEAD, Arm.TRUTH), Credit.GRPO)
+"""Arms that are tuned by one number; all others a dimension at a time."""
 _EACH: Final = ("seed", "credit", "device", "checkpointing", "batch", "weights")
 """Of a recipe: what differs by cell, or changes no result that is looked at."""
 
@@ -118,8 +120,7 @@ class Runner:
         began = time.monotonic()
         settings, place = self.settings, self.folder / "cells" / cell_id(arm, seed)
         place.mkdir(parents=True, exist_ok=True)
-        credit = Credit.GRPO if arm in {Arm.SUM, Arm.TRUTH, Arm.HEAD} else Credit.GDPO
-        recipe = evolve(settings.recipe, seed=seed, credit=credit)
+        recipe = evolve(settings.recipe, seed=seed, credit=_CREDITS.get(arm, Credit.GDPO))
         loaded, name = load(str(settings.generator), Options(device=recipe.device))
         truth = Truth([*self.tuned, *self.measured])
 
@@ -135,11 +136,10 @@ class Runner:
         seconds = round(time.monotonic() - began, 1)
         result = Tuned(arm, seed, points, settings.samples, steps, seconds)
         tuned_lines(self.folder).add(result)
-        shutil.rmtree(place / "grids", ignore_errors=True)
         return result
 
     @property
-    def _asked(self) -> list[Any]:
+    def _asked(self) -> list[Request]:
         return [one.request for one in self.measured]
 
     def _tune(self, tuning: Tuning, score: Score, truth: Truth, place: Path) -> None:
