@@ -18,14 +18,14 @@ from parrot.core.studies.tuning import Arm
 def tuned_for_demo(
     critic: str, generator: Path, folder: Path, *, steps: int, tests: int, seed: int, device: str
 ) -> dict[str, Any]:
-    """Tunes in `folder` by the critic's rewards; a run that was stopped goes on.
+    """Tunes in `folder` by the critic's mean over dimensions (paper Eq. 13); a stopped run goes on.
 
     What came of it, as plain data: true utility in [0, 1] before and after, the difference with its
     95 % interval over held-out edits, and the same of the critic's own reward in deviations.
     """
     recipe = evolve(RECIPE, steps=steps, every=max(1, -(-steps // 3)), device=device)
     settings = Settings(generator, Judges(critic), recipe, tests=tests)
-    done = Runner.begun(folder, settings, _say).run(Arm.RATIONAL, seed)
+    done = Runner.begun(folder, settings, _say).run(Arm.SUM, seed)
     report = report_of([done])
     (row,) = report.rows
     first, last = done.points[0], done.points[-1]
