@@ -78,7 +78,7 @@ class Told:
             f" edits, one seed); the student's own reward {found['own_gain']:+.2f} deviations, KL"
             f" {found['kl']:.2f} nats a drawing."
         )
-        self.say(f"Draw with it: --lora {found['lora']}")
+        self.say(f"Its LoRA weights: {found['lora']}")
 
     def audit(self, tables: dict[str, list[dict[str, Any]]]) -> None:
         if self.quiet:
