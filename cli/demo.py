@@ -33,15 +33,25 @@ def demo(
         bool,
         typer.Option("--refine", help="Draw requests too, refine them, and write the report."),
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Tune a generator too, by the student's critiques; minutes."),
+    ] = False,
     generator: Annotated[
-        str, typer.Option(help="Who draws for --refine; the simulated painter unless given.")
-    ] = "miniature:painter",
+        str | None,
+        typer.Option(
+            help="Who draws for --refine (the simulated painter), or a folder to tune for --full"
+            " (miniature:generator)."
+        ),
+    ] = None,
     base: Annotated[
         str, typer.Option(help="Folder to distil from, or miniature:base.")
     ] = "miniature:base",
     steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 200,
     tests: Annotated[int, typer.Option(min=1, help="Held-out pairs to judge.")] = 200,
     requests: Annotated[int, typer.Option(min=1, help="Requests to draw and refine.")] = 24,
+    tuning_steps: Annotated[int, typer.Option(min=1, help="Steps of --full.")] = 30,
+    edits: Annotated[int, typer.Option(min=2, help="Held-out edits to measure --full on.")] = 48,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
     as_json: options.AsJson = False,
 ) -> None:
@@ -49,6 +59,7 @@ def demo(
 
     Without torch; with --train a student is distilled from the rationales and judged. With --refine
     requests are drawn and redrawn by that student's words, or the shipped one's, and a page shows it.
+    With --full a generator is tuned by them, and its true utility stands before and after.
     """
     try:
         import parrot.backends.miniature.files  # noqa: F401  is it there?
@@ -57,8 +68,9 @@ def demo(
 
         raise MissingExtraError("parrot demo", "miniature") from error
     start = _start(base) if train else None
-    if refine:
-        _may_judge(trained=train)
+    if refine or full:
+        _may_judge("--refine" if refine else "--full", trained=train)
+    tuned = _to_tune(generator) if full else None
     n = n or (1000 if train else 300)
     folder = out or Path(tempfile.mkdtemp(prefix="parrot-demo-"))
     told = Told(quiet=as_json)
@@ -70,11 +82,18 @@ def demo(
         runs = [folder / "run", folder / "run" / "projected"]
         found["students"] = _trained(start, runs, folder / "student", steps, tests, seed, device)
         told.students(found["students"])
+    critic = f"torch:{folder / 'student'}" if train else "miniature:student"
     if refine:
         told.step("requests drawn, critiqued and drawn again; the best by the critic is kept")
-        critic = f"torch:{folder / 'student'}" if train else "miniature:student"
-        found["refined"] = _refined(critic, generator, folder, requests)
+        painter = generator or "miniature:painter"
+        found["refined"] = _refined(critic, painter, folder, requests)
         told.gallery(found["refined"])
+    if tuned is not None:
+        told.step(
+            f"a generator tuned to add things, {tuning_steps} steps of the student's critiques"
+        )
+        found["tuned"] = _tuned(critic, tuned, folder / "tuned", tuning_steps, edits, seed, device)
+        told.tuned(found["tuned"])
     if as_json:
         print(json.dumps({"out": str(folder), **found}))
         return
@@ -134,7 +153,7 @@ def _start(base: str) -> Path:
     return folder_of(base)
 
 
-def _may_judge(*, trained: bool) -> None:
+def _may_judge(flag: str, *, trained: bool) -> None:
     """Whether there is a student to judge, before anything is made. Raises as `_start` does."""
     from parrot.backends.miniature.shipped import shipped
     from parrot.core.errors import MissingExtraError
@@ -142,9 +161,21 @@ def _may_judge(*, trained: bool) -> None:
     try:
         import parrot.backends.torch.model  # noqa: F401  is it there?
     except ImportError as error:
-        raise MissingExtraError("parrot demo --refine", "torch") from error
+        raise MissingExtraError(f"parrot demo {flag}", "torch") from error
     if not trained:
         shipped("student")
+
+
+def _to_tune(generator: str | None) -> Path:
+    """The generator's folder, looked up before anything is made. Raises as `_start` does."""
+    from parrot.backends.miniature.shipped import folder_of
+    from parrot.core.errors import MissingExtraError
+
+    try:
+        import parrot.backends.diffusers.tune  # noqa: F401  is it there?
+    except ImportError as error:
+        raise MissingExtraError("parrot demo --full", "diffusers") from error
+    return folder_of((generator or "miniature:generator").removeprefix("diffusers:"))
 
 
 def _trained(
@@ -164,6 +195,16 @@ def _refined(critic: str, generator: str, folder: Path, requests: int) -> dict[s
     with _quietly():
         drawn_for_demo(critic, generator, folder, requests=requests)
     return drawn_told(folder)
+
+
+def _tuned(
+    critic: str, generator: Path, folder: Path, steps: int, tests: int, seed: int, device: str
+) -> dict[str, Any]:
+    from parrot.cli.demo_tuning import tuned_for_demo
+
+    return tuned_for_demo(
+        critic, generator, folder, steps=steps, tests=tests, seed=seed, device=device
+    )
 
 
 def _funnel(run: Path) -> dict[str, Any]:

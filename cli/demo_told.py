@@ -69,6 +69,17 @@ class Told:
         )
         print(f"Look at it: {found['report']}")
 
+    def tuned(self, found: dict[str, Any]) -> None:
+        value, low, high = found["gained"]
+        self.say(
+            f"{found['drawings']} drawings in {found['seconds']:.0f} s. True utility on"
+            f" {found['requests']} held-out edits {found['first_truth']:.3f} ->"
+            f" {found['truth']:.3f}: {value:+.3f} ({low:+.3f} to {high:+.3f}, 95 % interval over"
+            f" edits, one seed); the student's own reward {found['own_gain']:+.2f} deviations, KL"
+            f" {found['kl']:.2f} nats a drawing."
+        )
+        self.say(f"Its LoRA weights: {found['lora']}")
+
     def audit(self, tables: dict[str, list[dict[str, Any]]]) -> None:
         if self.quiet:
             return

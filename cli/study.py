@@ -12,6 +12,7 @@ import typer
 from parrot.cli import options
 from parrot.cli.choices import chosen_members
 from parrot.cli.study_refine import refine
+from parrot.cli.study_rewards import rewards
 from parrot.core.studies.cells import Arm, Equal
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def _several() -> None:
 
 
 app.command()(refine)
+app.command()(rewards)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from parrot.core.studies.results import (
     result_from_record,
     result_to_record,
 )
+from parrot.core.studies.tuning import Tuned, tuned_from_record, tuned_to_record
 
 PLAN: Final = "plan.json"
 RESULTS: Final = "results.jsonl"
@@ -77,6 +78,11 @@ class Lines(Generic[One]):
             os.fsync(file)
         finally:
             os.close(file)
+
+
+def tuned_lines(folder: Path) -> Lines[Tuned]:
+    """The results of a study of rewards."""
+    return Lines(folder / "tuned.jsonl", tuned_from_record, tuned_to_record, lambda one: one.id)
 
 
 @frozen(slots=True)

@@ -60,6 +60,12 @@ def tune(
     levels: Annotated[
         int | None, _in(METHOD, "Noise levels or steps that a drawing is learned at.", min=1)
     ] = None,
+    noisiest: Annotated[
+        bool, _in(METHOD, "Learn at the highest noise levels (nft).", "--noisiest")
+    ] = False,
+    shared_noise: Annotated[
+        bool, _in(METHOD, "One noise for a group in learning (nft).", "--shared-noise")
+    ] = False,
     credit: Annotated[
         str,
         _in(
@@ -132,6 +138,8 @@ def tune(
         guidance=guidance,
         sampling=sampling_steps,
         levels=levels,
+        noisiest=noisiest,
+        shared_noise=shared_noise,
         size=size,
         words=words,
         noise=noise,

@@ -14,11 +14,11 @@ from parrot.backends.images import original_bytes
 from parrot.backends.miniature.briefs import Brief
 from parrot.backends.miniature.draw import decode, image_of, png_of
 from parrot.backends.miniature.human import overall, utilities
-from parrot.backends.miniature.pairs import stream
+from parrot.backends.miniature.pairs import PairTruth, stream
 from parrot.backends.miniature.reader import Seen, read
 from parrot.backends.miniature.world import SIDE, Scene
 from parrot.core.errors import ImageError
-from parrot.core.values import Image, Request
+from parrot.core.values import Image, PreferencePair, Request
 
 REQUEST_SEED: Final = 8_000
 SUFFIX: Final = ", sharp and clean"
@@ -49,8 +49,13 @@ class Wish:
 def wishes(n: int) -> Iterator[Wish]:
     """So many requests, new images and edits, none of which any training has seen."""
     for pair, truth in stream(n, seed=REQUEST_SEED, split="test"):
-        applicable = frozenset(truth.utilities_a)
-        yield Wish(pair.id, pair.request, truth.brief, truth.source, applicable)
+        yield wish_of(pair, truth)
+
+
+def wish_of(pair: PreferencePair, truth: PairTruth) -> Wish:
+    """The request of a pair; what was drawn for it is left."""
+    applicable = frozenset(truth.utilities_a)
+    return Wish(pair.id, pair.request, truth.brief, truth.source, applicable)
 
 
 def nothing() -> Image:

@@ -19,8 +19,9 @@ from parrot.backends.torch.loading import Loaded, Options, load
 from parrot.backends.torch.preparing import Preparer
 from parrot.core.asks import Ask, Failed, FailureKind
 from parrot.core.errors import ConfigError, ImageError, RejectedError
-from parrot.core.pipelines.scoring import scoring_asks
+from parrot.core.pipelines.scoring import scoring_ask, scoring_asks
 from parrot.core.prompts.judging import Prompt
+from parrot.core.rewards.values import Drawing
 from parrot.core.values import PreferencePair
 
 WEIGHTS: Final = "head.safetensors"
@@ -110,6 +111,11 @@ class ScalarHead:
         flat = [ask for pair in pairs for ask in scoring_asks(pair, self._prompt)]
         found = list(self._scored(flat))
         return list(zip(found[0::2], found[1::2], strict=True))
+
+    def numbers(self, drawings: Sequence[Drawing]) -> list[float | Failed]:
+        """A number a drawing, without bounds; what cannot be shown fails alone."""
+        asks = [scoring_ask(one.request, one.image, self._prompt) for one in drawings]
+        return list(self._scored(asks))
 
     def _scored(self, asks: Sequence[Ask]) -> Iterator[float | Failed]:
         for start in range(0, len(asks), self._batch):

@@ -12,19 +12,25 @@ from parrot.core.candidates import Order
 from parrot.core.judgements import Judged, Judgement, request_key
 from parrot.core.prompts.judging import Prompt
 from parrot.core.rubric import Rubric, rubric_for
-from parrot.core.values import Label, PreferencePair
+from parrot.core.values import Image, Label, PreferencePair, Request
 
 
 def scoring_asks(
     pair: PreferencePair, prompt: Prompt, rubric: Rubric | None = None
 ) -> tuple[Ask, Ask]:
     """Image A, then image B, each with the request and its sources; rubric None: by request."""
-    chosen, sampling = rubric or rubric_for(pair.request), Sampling(temperature=0.0)
     a, b = (
-        prompt.critique(pair.request, image, chosen, sampling=sampling, refine=False)
-        for image in (pair.image_a, pair.image_b)
+        scoring_ask(pair.request, image, prompt, rubric) for image in (pair.image_a, pair.image_b)
     )
     return a, b
+
+
+def scoring_ask(
+    request: Request, image: Image, prompt: Prompt, rubric: Rubric | None = None
+) -> Ask:
+    """One image with the request and its sources; rubric None: by request."""
+    chosen, sampling = rubric or rubric_for(request), Sampling(temperature=0.0)
+    return prompt.critique(request, image, chosen, sampling=sampling, refine=False)
 
 
 def read_scored(

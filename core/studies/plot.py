@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from parrot.core.studies.cells import Arm, Equal
 from parrot.core.studies.report import Report, Row
+from parrot.core.studies.strokes import Place, drawing, stroke, text
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 720, 420, 56, 24, 170, 48
 _COLOURS: Final = {
@@ -21,7 +22,6 @@ _COLOURS: Final = {
     Arm.SCORES_ONLY: "#9467bd",
     Arm.HEAD: "#8c564b",
 }
-Place = Callable[[float], float]
 
 
 def plot_of(report: Report, *, measure: str = "decisive", equal: Equal = Equal.PAIRS) -> str:
@@ -35,9 +35,8 @@ def plot_of(report: Report, *, measure: str = "decisive", equal: Equal = Equal.P
     for number, arm in enumerate(dict.fromkeys(row.arm for row in rows)):
         own = sorted((row for row in rows if row.arm is arm), key=lambda row: row.size)
         body += _line(arm, own, across, up, measure)
-        body.append(_text(_WIDTH - _RIGHT + 14, _TOP + 14 + 18 * number, str(arm), _COLOURS[arm]))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
-    return "\n".join([f'{head} font-family="sans-serif" font-size="12">', *body, "</svg>"]) + "\n"
+        body.append(text(_WIDTH - _RIGHT + 14, _TOP + 14 + 18 * number, str(arm), _COLOURS[arm]))
+    return drawing(_WIDTH, _HEIGHT, body)
 
 
 def _scales(rows: Sequence[Row], every: Sequence[Row], measure: str) -> tuple[Place, Place]:
@@ -61,19 +60,19 @@ def _axes(rows: Sequence[Row], across: Place, up: Place, title: str) -> Iterator
         share = tick / 20
         y = up(share)
         if _TOP - 1 <= y <= _HEIGHT - _BOTTOM + 1:
-            yield _stroke(_LEFT, y, _WIDTH - _RIGHT, y, "#dddddd")
-            yield _text(12, y + 4, f"{100 * share:.0f} %", "#444444")
+            yield stroke(_LEFT, y, _WIDTH - _RIGHT, y, "#dddddd")
+            yield text(12, y + 4, f"{100 * share:.0f} %", "#444444")
     for size in sorted({row.size for row in rows}):
-        yield _text(across(size) - 10, _HEIGHT - _BOTTOM + 20, str(size), "#444444")
-    yield _text(_LEFT, _HEIGHT - 8, f"size ({title})", "#444444")
+        yield text(across(size) - 10, _HEIGHT - _BOTTOM + 20, str(size), "#444444")
+    yield text(_LEFT, _HEIGHT - 8, f"size ({title})", "#444444")
 
 
 def _base(base: Sequence[Row], up: Place, measure: str) -> Iterator[str]:
     for row in base:
         y = up(row.shares[measure].value)
         dashed = ' stroke-dasharray="6 4"'
-        yield _stroke(_LEFT, y, _WIDTH - _RIGHT, y, _COLOURS[Arm.BASE], dashed)
-        yield _text(_WIDTH - _RIGHT - 34, y - 4, "base", _COLOURS[Arm.BASE])
+        yield stroke(_LEFT, y, _WIDTH - _RIGHT, y, _COLOURS[Arm.BASE], dashed)
+        yield text(_WIDTH - _RIGHT - 34, y - 4, "base", _COLOURS[Arm.BASE])
 
 
 def _line(arm: Arm, rows: Sequence[Row], across: Place, up: Place, measure: str) -> Iterator[str]:
@@ -82,14 +81,5 @@ def _line(arm: Arm, rows: Sequence[Row], across: Place, up: Place, measure: str)
     path = " ".join(f"{x:.1f},{up(found.value):.1f}" for x, found in points)
     yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
     for x, found in points:
-        yield _stroke(x, up(found.low), x, up(found.high), colour)
+        yield stroke(x, up(found.low), x, up(found.high), colour)
         yield f'<circle cx="{x:.1f}" cy="{up(found.value):.1f}" r="3" fill="{colour}"/>'
-
-
-def _stroke(x: float, y: float, to_x: float, to_y: float, colour: str, more: str = "") -> str:
-    ends = f'x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"'
-    return f'<line {ends} stroke="{colour}"{more}/>'
-
-
-def _text(x: float, y: float, said: str, colour: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}">{said}</text>'

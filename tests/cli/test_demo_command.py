@@ -29,3 +29,27 @@ def test_the_demo_comes_to_its_end_though_pairs_fail(tmp_path, monkeypatch, caps
     again = json.loads(capsys.readouterr().out)
     assert again["examples"] == rationales + critiques
     assert set(again["audit"]) == {"low", "medium", "high"}
+
+
+def test_full_tunes_by_the_shipped_student_and_tells_it(tmp_path, monkeypatch, capsys):
+    from parrot.cli import demo
+
+    asked = []
+
+    def tuned(*given):
+        asked.append(given)
+        return {
+            "drawings": 8, "seconds": 2.0, "requests": 3, "first_truth": 0.5, "truth": 0.6,
+            "gained": [0.1, 0.05, 0.15], "own_gain": 0.4, "kl": 1.5, "lora": "there",
+        }  # fmt: skip
+
+    monkeypatch.setattr(demo, "_tuned", tuned)
+    monkeypatch.setattr(demo, "_may_judge", lambda flag, *, trained: None)
+    monkeypatch.setattr(demo, "_to_tune", lambda generator: tmp_path / str(generator))
+    given = ("--n", 10, "--out", tmp_path, "--full", "--generator", "flux", "--tuning-steps", 4)
+    assert run(monkeypatch, *given) == 0
+    assert asked == [("miniature:student", tmp_path / "flux", tmp_path / "tuned", 4, 48, 0, "auto")]
+    said = capsys.readouterr().out
+    assert "0.500 -> 0.600: +0.100 (+0.050 to +0.150, 95 % interval over edits, one seed)" in said
+    assert run(monkeypatch, *given, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["tuned"]["gained"] == [0.1, 0.05, 0.15]

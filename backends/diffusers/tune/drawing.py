@@ -52,11 +52,11 @@ def sheets_of(
             source = generator_of(recipe.seed, "drawing", step, place)
             for start in range(0, recipe.group, recipe.batch):
                 count = min(recipe.batch, recipe.group - start)
-                out.append(_sheet(flow, request, condition, count, recipe, source))
+                out.append(sheet_of(flow, request, condition, count, recipe, source))
     return out
 
 
-def _sheet(
+def sheet_of(
     flow: Flow,
     request: Request,
     condition: Condition,
@@ -64,6 +64,7 @@ def _sheet(
     recipe: Recipe,
     generator: torch.Generator,
 ) -> Sheet:
+    """`count` drawings by whatever policy the network is just now."""
     some = next(iter(condition.said.values()))
     noise = torch.randn((count, *condition.shape), generator=generator).to(some.device)
     way = draw(

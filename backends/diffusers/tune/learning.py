@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from attrs import define, field, frozen
 
 from parrot.backends.diffusers.tune.drawing import Sheet, generator_of
-from parrot.backends.diffusers.tune.flows import Flow
+from parrot.backends.diffusers.tune.flows import Condition, Flow
 from parrot.backends.diffusers.tune.losses import grpo_terms, nft_loss, step_kl, velocity_gap
 from parrot.backends.diffusers.tune.policy import Policy
 from parrot.backends.diffusers.tune.recipe import Method, Recipe
@@ -30,18 +31,18 @@ class Figures:
     """Sums over members and levels; `mean` is what the log shows."""
 
     sums: dict[str, float] = field(factory=dict)
-    count: int = 0
+    counts: dict[str, int] = field(factory=dict)
     off: float = 0.0
     """The largest |ratio - 1|."""
 
     def add(self, **values: torch.Tensor) -> None:
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach().sum())
-        self.count += len(next(iter(values.values())))
+            self.counts[name] = self.counts.get(name, 0) + len(value)
 
     @property
     def mean(self) -> Mapping[str, float]:
-        return {name: value / self.count for name, value in self.sums.items()}
+        return {name: value / self.counts[name] for name, value in self.sums.items()}
 
 
 def parts_of(sheets: Sequence[Sheet], advantages: Advantages) -> list[Part]:
@@ -108,17 +109,18 @@ def _nft(
     r = torch.tensor([one for one in worth if one is not None], device=clean.device)
     known = torch.tensor(condition.sigmas[:-1])
     levels = min(recipe.levels or len(known) - 1, len(known))
-    order = torch.rand(len(clean), len(known), generator=generator).argsort(1)[:, :levels]
+    order = _order(len(clean), len(known), recipe, generator)[:, :levels]
     for k in range(levels):
         at = known[order[:, k]].to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        kinds = 1 if recipe.shared_noise else len(clean)
+        noise = torch.randn((kinds, *clean.shape[1:]), generator=generator).to(clean.device)
         share = at.reshape(-1, *[1] * (clean.ndim - 1))
         noised = (1.0 - share) * clean + share * noise
-        with policy.sampling():
-            old = flow.velocity(condition, noised, at)
-        with policy.frozen():
-            reference = flow.velocity(condition, noised, at)
+        old = None if policy.on_policy else _by(policy.sampling(), flow, condition, noised, at)
+        reference = _by(policy.frozen(), flow, condition, noised, at) if recipe.kl_weight else None
         velocity = flow.velocity(condition, noised, at)
+        if old is None:
+            old = velocity.detach()
         loss = nft_loss(
             velocity,
             old,
@@ -129,9 +131,31 @@ def _nft(
             beta=recipe.beta,
             bound=recipe.bound,
         )
-        gap = velocity_gap(velocity, reference)
-        figures.add(loss=loss, kl=gap, away=velocity_gap(velocity, old))
-        yield loss + recipe.kl_weight * gap, levels
+        figures.add(loss=loss, away=velocity_gap(velocity, old))
+        if reference is not None:
+            gap = velocity_gap(velocity, reference)
+            figures.add(kl=gap)
+            loss = loss + recipe.kl_weight * gap
+        yield loss, levels
+
+
+def _order(members: int, known: int, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """(members, known): the noise levels, by place in the schedule, in the order to be learned at."""
+    drawn = torch.rand(1 if recipe.shared_noise else members, known, generator=generator).argsort(1)
+    order = torch.arange(known)[None] if recipe.noisiest else drawn
+    return order.expand(members, known)
+
+
+def _by(
+    policy: AbstractContextManager[None],
+    flow: Flow,
+    condition: Condition,
+    noised: torch.Tensor,
+    at: torch.Tensor,
+) -> torch.Tensor:
+    """The velocity of another policy than the one in training."""
+    with policy:
+        return flow.velocity(condition, noised, at)
 
 
 def _grpo(

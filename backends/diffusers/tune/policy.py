@@ -65,6 +65,11 @@ class Policy:
         finally:
             self.denoiser.enable_adapters()
 
+    @property
+    def on_policy(self) -> bool:
+        """Whether the policy that draws is the one in training, to the last bit."""
+        return all(torch.equal(one, self.drawing[name]) for name, one in self.weights.items())
+
     def settle(self, decay: float) -> None:
         """drawing <- decay * drawing + (1 - decay) * trained (paper Alg. 1)."""
         with torch.no_grad():

@@ -42,9 +42,12 @@ class Recipe:
     time from another part of them. kl: weight of the distance to the frozen model; None is 1e-4 for
     nft and 4e-3 for grpo (the official 0.04, see `losses.step_kl`). levels: noise levels (nft) or
     steps (grpo) that an image is learned at; None is all but one (nft: the official 0.99 of 15) or all
-    with noise (grpo). guidance: the embedded scale of a guidance-distilled model, else classifier-free
-    guidance above 1, in drawing and learning alike. sampling: steps of a drawing, by Euler; the
-    paper's 15 are of a second-order solver. size: side of a square of the drawing's area, in pixels.
+    with noise (grpo). noisiest: nft learns at the highest levels, not at drawn ones. shared_noise: nft
+    puts one noise on all members of a group that are drawn at once, so that what it does to the
+    gradient cancels in part between better and worse ones; neither is the paper's. guidance: the
+    embedded scale of a guidance-distilled model, else classifier-free guidance above 1, in drawing
+    and learning alike. sampling: steps of a drawing, by Euler; the paper's 15 are of a second-order
+    solver. size: side of a square of the drawing's area, in pixels.
     noise: of grpo's SDE. rank: of LoRA, alpha twice that (the published script: 32). ema: slope and
     most of the sampling policy's decay, min(slope * step, most). keeps: None keeps every group.
     batch: images at once. weights: of dimensions, for gdpo.
@@ -62,6 +65,8 @@ class Recipe:
     levels: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     size: int = field(default=512, validator=_positive)
     words: int = field(default=512, validator=_positive)
+    noisiest: bool = False
+    shared_noise: bool = False
     noise: float = field(default=NOISE, validator=validators.gt(0.0))
     clip: float = field(default=1e-4, validator=validators.gt(0.0))
     beta: float = field(default=1.0, validator=validators.gt(0.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from functools import cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ _MORE_WORDS: Final = (
 )
 
 
+@cache  # a pipeline is built with it several times
 def words() -> tuple[str, ...]:
     """The words of the world's requests, without marks around them, sorted."""
     chance = Chance("parrot miniature words")
@@ -66,7 +68,7 @@ def clip_tokenizer() -> Any:
     vocab += [piece for piece in ends if piece not in set(vocab)]
     return CLIPTokenizer(
         vocab={piece: i for i, piece in enumerate(dict.fromkeys(vocab))},
-        merges=merges,
+        merges=merges.copy(),
         model_max_length=POOLED_LENGTH,
     )
 
@@ -77,6 +79,7 @@ def _alphabet() -> list[str]:
     return sorted(ByteLevel.alphabet())
 
 
+@cache
 def _merges(of: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
     """Byte-pair encoding of the words, each counted once, until every one is one piece.
 

@@ -246,6 +246,55 @@ def test_edits_are_tuned_too_and_the_sampling_policy_follows(tmp_path):
         assert same(weights(made), made.policy.drawing)
 
 
+def learned_at(made, monkeypatch):
+    """Noised latents and levels of every velocity that was asked for in learning."""
+    seen, plain = [], made.flow.velocity
+
+    def velocity(condition, latents, sigmas):
+        if torch.is_grad_enabled():
+            seen.append((latents, sigmas))
+        return plain(condition, latents, sigmas)
+
+    monkeypatch.setattr(made.flow, "velocity", velocity)
+    made.step(0)
+    return seen
+
+
+def test_the_noisiest_levels_are_learned_at_with_one_noise_for_a_group(monkeypatch):
+    made = tuning(small("nft", prompts=1, noisiest=True, shared_noise=True))
+    (first, second) = learned_at(made, monkeypatch)
+    assert first[1].tolist() == [1.0] * 4
+    assert second[1].tolist() == [0.75] * 4
+    assert torch.equal(first[0], first[0][:1].expand_as(first[0]))  # at 1 there is noise alone
+    usual = learned_at(tuning(small("nft", prompts=1, noisiest=True)), monkeypatch)
+    assert not torch.equal(usual[0][0][0], usual[0][0][1])
+    drawn = learned_at(tuning(small("nft", prompts=1, levels=4)), monkeypatch)
+    assert len({tuple(at.tolist()) for _, at in drawn}) == 4
+    assert any(len(set(at.tolist())) > 1 for _, at in drawn)  # each member at its own
+
+
+def test_on_policy_the_pass_that_is_left_out_changes_no_weight(monkeypatch):
+    short, long = tuning(small("nft")), tuning(small("nft"))
+    assert short.policy.on_policy
+    short.step(0)
+    monkeypatch.setattr(type(long.policy), "on_policy", False)
+    long.step(0)
+    assert same(weights(short), weights(long))
+    monkeypatch.undo()
+    shaken(short)
+    short.policy.settle(0.5)
+    assert short.policy.on_policy  # both were shaken alike
+    with torch.no_grad():
+        next(iter(short.policy.weights.values())).add_(1e-3)
+    assert not short.policy.on_policy
+
+
+def test_without_a_weight_the_frozen_model_is_not_asked(monkeypatch):
+    figures, _ = tuning(small("nft", kl=0.0)).step(0)
+    assert "kl" not in figures
+    assert "kl" in tuning(small("nft")).step(0)[0]
+
+
 def test_a_critic_that_never_answers_ends_the_run(tmp_path):
     made = tuning(small(steps=9), Called(lambda drawings: [None] * len(drawings)))
     before = weights(made)
