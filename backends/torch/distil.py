@@ -64,8 +64,9 @@ def distil(
     """Trains the base on the examples and writes the student; taken up again after any end.
 
     Under torchrun or `accelerate launch` all processes train one student, and the first one writes
-    it; the effective batch stays. Under FSDP agreement is not measured. held: looked at on the way; no pair of it may be among the examples. Raises ConfigError for a
-    broken base, no examples, pairs on both sides, or pairs that may not be trained on, unless forced.
+    it; the effective batch stays. Under FSDP agreement is not measured. held: looked at on the way;
+    no pair of it may be among the examples. Raises ConfigError for a broken base, no examples, pairs
+    on both sides, or pairs that may not be trained on, unless forced.
     """
     recipe, folder = recipe or Recipe(), Path(out)
     _check(examples, held, force=force)
