@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from parrot.adapters.disk import explained, object_of, read_object
+from parrot.adapters.entries import FILE_OF, OUTCOMES
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.funnel import Funnel, Stage
 from parrot.core.merging import Entry, about_merged, check_alike, merged
@@ -22,12 +23,6 @@ from parrot.core.outcomes import End
 from parrot.core.records.failures import failure_from_record
 from parrot.core.records.verdicts import verdict_from_record
 
-FILES: Final = {
-    End.KEPT: "rationales.jsonl",
-    End.DROPPED: "dropped.jsonl",
-    End.FAILED: "failed.jsonl",
-}
-OUTCOMES: Final = "outcomes.jsonl"
 _KEPT: Final = "the runs that were to be merged are as they were"
 
 
@@ -41,23 +36,33 @@ def merge_runs(folders: Sequence[Path], out: Path) -> tuple[dict[str, Any], Funn
     marginal = {name: _is_marginal(Path(name)) for name in abouts}
     check_alike({name: {**about, "marginal": marginal[name]} for name, about in abouts.items()})
     about = about_merged(list(abouts.values()))
-    funnel = Funnel(
-        marginal=any(marginal.values()),
-        stages={name: Stage() for name in about.get("filters") or ()},
-    )
+    streams = [_entries(folder) for folder in folders]
+    funnel = write_run(streams, about, out, marginal=any(marginal.values()))
+    _copy_images(folders, out)
+    return about, funnel
+
+
+def write_run(
+    streams: Sequence[Iterable[Entry]], about: Mapping[str, Any], out: Path, *, marginal: bool
+) -> Funnel:
+    """Writes what parts of a run brought, each in input order, as one run; returns its funnel.
+
+    about: its `run.json`. Raises as `merge_runs`.
+    """
+    stages = {name: Stage() for name in about.get("filters") or ()}
+    funnel = Funnel(marginal=marginal, stages=stages)
     with explained(out, _KEPT):
         out.mkdir(parents=True, exist_ok=True)
-    names = [*FILES.values(), OUTCOMES]
+    names = [*FILE_OF.values(), OUTCOMES]
     with _Replaced(out, (*names, "funnel.json", "run.json")) as files:
-        for entry in merged([_entries(folder) for folder in folders]):
-            for end, name in FILES.items():
+        for entry in merged(streams):
+            for end, name in FILE_OF.items():
                 files.write(name, b"".join(entry.lines.get(end, ())))
             files.write(OUTCOMES, entry.outcome)
             _count(funnel, entry)
         files.write("funnel.json", _shown(funnel.to_dict()))
         files.write("run.json", _shown(about))
-        _copy_images(folders, out)
-    return about, funnel
+    return funnel
 
 
 def merge_judgements(files: Sequence[Path], out: Path) -> int:
@@ -111,13 +116,13 @@ class _Replaced:
 def _entries(folder: Path) -> Iterator[Entry]:
     """What a run wrote of each pair; the counts in its outcomes say whose each line is."""
     with ExitStack() as stack:
-        rest = {end: stack.enter_context((folder / n).open("rb")) for end, n in FILES.items()}
+        rest = {end: stack.enter_context((folder / n).open("rb")) for end, n in FILE_OF.items()}
         outcomes = stack.enter_context((folder / OUTCOMES).open("rb"))
         for number, line in enumerate(outcomes):
             told = object_of(line, folder / OUTCOMES, number + 1)
             try:
                 counts = told["rationales"]
-                lines = {end: tuple(islice(rest[end], counts.get(end.value, 0))) for end in FILES}
+                lines = {end: tuple(islice(rest[end], counts.get(end.value, 0))) for end in FILE_OF}
                 # A run of a version that told no places was one of the whole input.
                 place = int(told.get("place", number))
                 yield Entry(place, str(told["id"]), End(told["outcome"]), lines, line)

@@ -9,36 +9,30 @@ sees half a run. Knows files, not models.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache
 from itertools import count, groupby
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from parrot.adapters.disk import explained, object_of, read_object
+from parrot.adapters.entries import FILE_OF, IN_RUN, OUTCOMES, Encoder, stored_failures
 from parrot.backends.images import image_from_path
-from parrot.core.candidates import Candidate, Drop, Order, Undecided, Verdict
+from parrot.core.candidates import Candidate, Order
 from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError
 from parrot.core.funnel import Funnel, Stage
-from parrot.core.outcomes import End, Fate, Lost, PairOutcome
-from parrot.core.records.failures import StoredFailure, failure_from_record, failure_to_record
-from parrot.core.records.pairs import ImageRef, pair_from_record, pair_to_record
-from parrot.core.records.rationales import (
-    StoredRationale,
-    rationale_to_record,
-    stored_from_record,
-)
+from parrot.core.outcomes import Fate, PairOutcome
+from parrot.core.records.failures import StoredFailure, failure_from_record
+from parrot.core.records.pairs import ImageRef, pair_from_record
+from parrot.core.records.rationales import StoredRationale, stored_from_record
 from parrot.core.rubric import Rubric, rubric_for, rubric_from_dict
 from parrot.core.sharding import Share
-from parrot.core.values import Image, PreferencePair, Unloadable
+from parrot.core.values import Image, PreferencePair
 
 RUN_SCHEMA = 1
-IN_RUN = "run:"
-FILES = ("rationales.jsonl", "dropped.jsonl", "failed.jsonl", "outcomes.jsonl")
-_SUFFIX = {"image/jpeg": ".jpg"}
+FILES = (*FILE_OF.values(), OUTCOMES)
 _KEPT: Final = "everything answered before is stored"
 _SAME = ("command", "teacher", "anchored")
 
@@ -70,7 +64,8 @@ class RunWriter:
         self.first_failure: StoredFailure | None = None
         self._before = 0
         self._stack = ExitStack()
-        self._files: dict[str, IO[str]] = {}
+        self._encoder = Encoder(folder, self.images_root)
+        self._files: dict[str, IO[bytes]] = {}
 
     def __enter__(self) -> Self:
         self._before = _pairs_before(self.folder, self.about)
@@ -85,7 +80,7 @@ class RunWriter:
         with explained(self.folder, _KEPT):
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in FILES:
-                handle = (self.folder / f"{name}.partial").open("w", encoding="utf-8", newline="\n")
+                handle = (self.folder / f"{name}.partial").open("wb")
                 self._files[name] = self._stack.enter_context(handle)
         if not self._before:
             self._write_json("run.json", {**self.about, "status": "running"})
@@ -127,71 +122,16 @@ class RunWriter:
     def add(self, outcome: PairOutcome) -> None:
         """Writes one pair: a record for each of its rationales, and its end."""
         self.funnel.add(outcome)
-        pair = outcome.pair
-        record = None if isinstance(pair, Unloadable) else self._pair_record(pair)
-        for fate in outcome.fates:
-            self._add_fate(fate, record)
-        for lost in outcome.lost:
-            stage = f"project-{lost.side}" if lost.side else "ask"
-            self._fail(lost.pair_id, stage, lost)
-        ends = [f.end.value for f in outcome.fates] + [End.FAILED.value] * len(outcome.lost)
-        counts = {end.value: ends.count(end.value) for end in End if end.value in ends}
-        self._line(
-            "outcomes.jsonl",
-            {
-                "schema": 1,
-                "id": pair.id,
-                "place": self._place_of(pair.id),
-                "outcome": outcome.end.value,
-                "rationales": counts,
-            },
-        )
+        entry = self._encoder.entry(outcome, self._place_of(outcome.pair.id))
+        if self.first_failure is None:
+            self.first_failure = next(stored_failures(outcome), None)
+        for end, lines in entry.lines.items():
+            self._write(FILE_OF[end], b"".join(lines))
+        self._write(OUTCOMES, entry.outcome)
 
-    def _add_fate(self, fate: Fate, pair: Mapping[str, Any] | None) -> None:
-        rationale, verdict = fate.candidate.rationale, fate.verdict
-        source = rationale.provenance
-        if isinstance(verdict, Undecided):
-            lost = Lost(rationale.pair_id, verdict.failure, source.order, source.sample)
-            self._fail(rationale.pair_id, fate.by or "filter", lost, fate.verdicts)
-            return
-        record = rationale_to_record(rationale, pair=pair, verdicts=fate.verdicts)
-        if isinstance(verdict, Drop):
-            reason = {"filter": fate.by, "reason": verdict.reason, "detail": verdict.detail}
-            self._line("dropped.jsonl", {**record, "_dropped": reason})
-        else:
-            self._line("rationales.jsonl", record)
-
-    def _fail(
-        self,
-        pair_id: str,
-        stage: str,
-        lost: Lost,
-        verdicts: Mapping[str, Verdict] = MappingProxyType({}),
-    ) -> None:
-        stored = StoredFailure(pair_id, stage, lost.failure, lost.order, lost.sample, verdicts)
-        self.first_failure = self.first_failure or stored
-        self._line("failed.jsonl", failure_to_record(stored))
-
-    def _pair_record(self, pair: PreferencePair) -> dict[str, Any]:
-        return pair_to_record(pair, image_ref=self._image_ref)
-
-    def _image_ref(self, image: Image) -> ImageRef:
-        if isinstance(image.source, str):
-            return os.path.relpath(image.source, self.images_root)
-        if not image.source:
-            return f"absent:{image.sha256}"
-        suffix = _SUFFIX.get(image.media_type, "." + image.media_type.partition("/")[2])
-        name = f"images/{image.sha256[:32]}{suffix}"
-        place = self.folder / name
-        with explained(place, _KEPT):
-            if not place.exists():
-                place.parent.mkdir(exist_ok=True)
-                place.write_bytes(image.source)
-        return f"{IN_RUN}{name}"
-
-    def _line(self, name: str, record: Mapping[str, Any]) -> None:
+    def _write(self, name: str, lines: bytes) -> None:
         with explained(self.folder / name, _KEPT):
-            self._files[name].write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._files[name].write(lines)
 
     def _write_json(self, name: str, data: Mapping[str, Any]) -> None:
         place = self.folder / f"{name}.partial"

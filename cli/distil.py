@@ -31,7 +31,7 @@ def distil(
     ] = None,
     epochs: Annotated[float, typer.Option(min=0.01)] = 3.0,
     steps: Annotated[int | None, typer.Option(min=1, help="In all, instead of epochs.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Examples a device and step.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, help="Examples at once, on all devices.")] = 16,
     accumulate: Annotated[int, typer.Option(min=1, help="Batches summed before a step.")] = 1,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 1e-5,
     lora: Annotated[int | None, typer.Option(min=1, help="Rank of adapters; else all.")] = None,
@@ -56,7 +56,7 @@ def distil(
 
     try:
         from parrot.backends.torch.distil import distil as trained
-        from parrot.backends.torch.training import Recipe
+        from parrot.backends.torch.training import Recipe, is_first
     except ImportError as error:
         raise MissingExtraError("parrot distil", "train") from error
     prompt = chosen_prompt(layout, reply_format, wording)
@@ -84,6 +84,8 @@ def distil(
         force=force,
         say=_say,
     )
+    if not is_first():
+        return
     shown = {"out": str(done.folder), "examples": done.examples, "steps": done.steps}
     if as_json:
         print(json.dumps(shown | {"loss": done.loss, "agreement": done.agreement}))

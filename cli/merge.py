@@ -38,12 +38,12 @@ def merge(
         raise ConfigError(f"{out} is one of the runs: choose another --out")
     if all(run.is_file() for run in runs):
         pairs = merge_judgements(runs, out)
-        _join_stores([_store_of(run) for run in runs], _store_of(out))
+        join_stores([_store_of(run) for run in runs], _store_of(out))
         print(json.dumps({"pairs": pairs}) if as_json else f"judgements of {pairs} pairs: {out}")
         return
     folders = [RunFolder(run).folder for run in runs]
     about, funnel = merge_runs(folders, out)
-    _join_stores([folder / "store.sqlite" for folder in folders], out / "store.sqlite")
+    join_stores([folder / "store.sqlite" for folder in folders], out / "store.sqlite")
     _tell_status(about)
     tell_run(funnel.to_dict(), out, as_json=as_json)
     if about["status"] != "done":
@@ -59,7 +59,8 @@ def _store_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.sqlite")
 
 
-def _join_stores(parts: Sequence[Path], whole: Path) -> None:
+def join_stores(parts: Sequence[Path], whole: Path) -> None:
+    """Puts what is in parts' stores into that of the whole, the better record of each key."""
     with ExitStack() as stack:
         there = [stack.enter_context(SqliteStore(p, read_only=True)) for p in parts if p.exists()]
         if not there:

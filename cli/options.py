@@ -9,7 +9,7 @@ import typer
 
 # The headings under which `--help` lists them.
 MODELS, WORDS = "Models", "What is asked, and how"
-JUDGING, BOUNDS = "Filters", "Pace and bounds"
+JUDGING, BOUNDS, CLUSTER = "Filters", "Pace and bounds", "On a Ray cluster"
 
 
 def _under(panel: str, *names: str, text: str, **more: Any) -> Any:
@@ -70,3 +70,11 @@ Known = Annotated[
 ]
 PriceIn = Annotated[float | None, _under(BOUNDS, text="Money for a million prompt tokens.")]
 PriceOut = Annotated[float | None, _under(BOUNDS, text="Money for a million completion tokens.")]
+
+RayAddress = Annotated[
+    str | None,
+    _under(CLUSTER, "--ray", text="Run on this Ray cluster: its address, auto, or local."),
+]
+RayActors = Annotated[int, _under(CLUSTER, "--ray-actors", text="Actors; each has a shard.", min=1)]
+RayCpus = Annotated[float, _under(CLUSTER, "--ray-cpus", text="Ray's CPUs an actor.", min=0)]
+RayGpus = Annotated[float, _under(CLUSTER, "--ray-gpus", text="Ray's GPUs an actor.", min=0)]

@@ -16,6 +16,7 @@ from parrot.backends.images import size_of
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
 from parrot.cli.ending import ended, tell_run
+from parrot.cli.ray import Opening, is_remote, rationalize_on
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
 from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.asks import Sampling
@@ -29,6 +30,7 @@ from parrot.core.pipelines.rationalizing import rationalize as phase_one
 from parrot.core.plan import Machines, Plan
 from parrot.core.rubric import rubric_to_dict
 from parrot.core.select import SELECTS
+from parrot.core.sharding import Shard, Share
 from parrot.core.values import Unloadable
 
 _NOTE = "phase 1 only: evidence for filters is asked for what survives the free ones"
@@ -107,6 +109,10 @@ def rationalize(
     tokens_per_reply: Annotated[
         int, typer.Option(min=0, help="With --plan: completion tokens of one reply.")
     ] = 600,
+    ray: options.RayAddress = None,
+    ray_actors: options.RayActors = 2,
+    ray_cpus: options.RayCpus = 1.0,
+    ray_gpus: options.RayGpus = 0.0,
     later: Annotated[
         bool,
         typer.Option("--later", help="Only begin the run; `parrot batch submit` asks."),
@@ -119,7 +125,10 @@ def rationalize(
     Run it again with the same --out and it goes on: nothing that was answered is asked again.
     """
     share = share_of(shard, limit)
-    checked = check_pairs(pairs, schema=schema, images_root=images_root)
+    if ray is not None:
+        _refuse_beside_ray(shard=shard, plan=plan, later=later)
+    elsewhere = ray is not None and is_remote(pairs)
+    checked = None if elsewhere else check_pairs(pairs, schema=schema, images_root=images_root)
     how = Rationalizing(
         prompt=chosen_prompt(layout, reply_format, wording),
         rubric=rubric_option(rubric),
@@ -137,7 +146,7 @@ def rationalize(
         all_evidence,
     )
     model = open_spec(teacher, connections=concurrency, tag=tag)
-    refuse_neighbours(share, filtering.filters)
+    refuse_neighbours(Share(Shard(1, 1)) if ray is not None else share, filtering.filters)
     source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
     if plan:
         shown = _plan(source, how, model.id, out, tokens_per_reply)
@@ -181,7 +190,17 @@ def rationalize(
         print(f"begun, nothing asked: {out}")
         return
     _refuse_open_batches(out)
-    total = share.about(checked.pairs) * samples * len(how.orders)
+    total = share.about(checked.pairs) * samples * len(how.orders) if checked else None
+    if ray is not None:
+        from parrot.adapters.ray import Actors
+
+        second = verifier if checker else None
+        folders = (root.resolve(), out.resolve(), tuple(one.resolve() for one in known or ()))
+        opening = Opening(teacher, second, tag, asking, how, filtering, schema, *folders)
+        actors = Actors(ray_actors, cpus=ray_cpus, gpus=ray_gpus)
+        report = rationalize_on(ray, pairs, opening, actors, about, limit=limit, total=total)
+        tell_run(report, out, as_json=as_json)
+        return
 
     async def work() -> dict[str, Any]:
         with (
@@ -201,6 +220,12 @@ def rationalize(
             return ended(writer) | {"asks": counted(meter.progress, asking.prices)}
 
     tell_run(run_async(work), out, as_json=as_json)
+
+
+def _refuse_beside_ray(**given: object) -> None:
+    for name, value in given.items():
+        if value:
+            raise ConfigError(f"--ray goes without --{name}: actors have their own shards")
 
 
 def _refuse_open_batches(out: Path) -> None:

@@ -189,7 +189,7 @@ def _interruptible(engine: Engine) -> Iterator[None]:
 @contextmanager
 def progress_shown(
     meter: Meter, prices: Mapping[str, Price], total: int | None
-) -> Iterator[Callable[[Event], None]]:
+) -> Iterator[Callable[[Event | None], None]]:
     """A rich bar on a terminal; else a JSON line now and then, and one at the end."""
     if sys.stderr.isatty():
         with _bar(meter, prices, total) as tick:
@@ -202,7 +202,7 @@ def progress_shown(
 @contextmanager
 def _bar(
     meter: Meter, prices: Mapping[str, Price], total: int | None
-) -> Iterator[Callable[[Event], None]]:
+) -> Iterator[Callable[[Event | None], None]]:
     from rich import progress as bars
 
     from parrot.cli.tables import err
@@ -216,7 +216,7 @@ def _bar(
     with bars.Progress(*columns, console=err, refresh_per_second=2) as shown:
         task = shown.add_task("asks", total=total, said="")
 
-        def tick(_: Event) -> None:
+        def tick(_: Event | None) -> None:
             now = meter.progress
             shown.update(task, completed=now.done, said=_said(now, prices, total))
 
@@ -237,7 +237,7 @@ def _said(now: Progress, prices: Mapping[str, Price], total: int | None) -> str:
 @contextmanager
 def _lines(
     meter: Meter, prices: Mapping[str, Price], total: int | None
-) -> Iterator[Callable[[Event], None]]:
+) -> Iterator[Callable[[Event | None], None]]:
     import structlog
 
     log = structlog.wrap_logger(
@@ -249,7 +249,7 @@ def _lines(
     )
     last: float | None = None
 
-    def tick(_: Event) -> None:
+    def tick(_: Event | None) -> None:
         nonlocal last
         now = meter.progress
         if last is None:

@@ -42,8 +42,24 @@ class Shard:
 
     def holds(self, pair_id: str) -> bool:
         """Whether the pair of this id is the shard's to work on."""
-        digest = hashlib.sha256(b"shard " + pair_id.encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") % self.of == self.number - 1
+        return _place(pair_id) % self.of == self.number - 1
+
+
+def shards(of: int) -> tuple[Shard, ...]:
+    """All parts of so many. Raises ConfigError for fewer than one."""
+    if of < 1:
+        raise ConfigError(f"an input has at least one part, not {of}")
+    return tuple(Shard(of, number) for number in range(1, of + 1))
+
+
+def shard_of(pair_id: str, of: int) -> Shard:
+    """The one shard of so many that holds the pair of this id."""
+    return Shard(of, _place(pair_id) % of + 1)
+
+
+def _place(pair_id: str) -> int:
+    digest = hashlib.sha256(b"shard " + pair_id.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
 
 
 @define(slots=True)

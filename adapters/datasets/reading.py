@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,40 @@ def pairs_in(
     return _pairs(found.records(placed), found, Path(images_root), name)
 
 
+def records_in(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    schema: str | Schema = "plain",
+    images_root: str | Path = ".",
+    name: str = "rows",
+) -> Iterator[tuple[str, Record | Unloadable, str]]:
+    """Each pair's id, its record for `pair_opener`, and where it stands, of rows from elsewhere.
+
+    Opens no image. Raises RecordError as `read_pairs`.
+    """
+    found = _known(schema)
+    placed = ((Place(name, n + 1, n), row) for n, row in enumerate(rows))
+    for place, record in _sound(found.records(placed), found, Path(images_root), name):
+        yield _id(record), record, f"{place.file}:{place.line}"
+
+
+def pair_opener(
+    schema: str | Schema, images_root: str | Path
+) -> Callable[[Record | Unloadable, str], PreferencePair | Unloadable]:
+    """What makes a sound record a pair, looking at its images; told where the record stands."""
+    found, opened = _known(schema), image_opener(Path(images_root))
+
+    def pair_of(record: Record | Unloadable, where: str) -> PreferencePair | Unloadable:
+        if isinstance(record, Unloadable):
+            return record
+        try:
+            return found.turned(pair_from_record(record, opened))
+        except ImageError as error:
+            return Unloadable(str(record["id"]), f"{where}: {error}")
+
+    return pair_of
+
+
 def check_pairs(
     path: str | Path, *, schema: str | Schema = "plain", images_root: str | Path | None = None
 ) -> Checked:
@@ -104,19 +138,13 @@ def _root(path: str | Path, images_root: str | Path | None) -> Path:
 def _pairs(
     made: Iterable[Made], schema: Schema, root: Path, name: str, share: Share | None = None
 ) -> Iterator[PreferencePair | Unloadable]:
-    opened = image_opener(root)
+    opened = pair_opener(schema, root)
     sound = _sound(made, schema, root, name)
     limit = share.limit if share is not None else None
     for number, (place, record) in enumerate(islice(sound, limit)):
         if share is not None and not share.takes(number, _id(record)):
             continue
-        if isinstance(record, Unloadable):
-            yield record
-            continue
-        try:
-            yield schema.turned(pair_from_record(record, opened))
-        except ImageError as error:
-            yield Unloadable(str(record["id"]), f"{place.file}:{place.line}: {error}")
+        yield opened(record, f"{place.file}:{place.line}")
 
 
 def _sound(made: Iterable[Made], schema: Schema, root: Path, name: str) -> Iterator[Made]:

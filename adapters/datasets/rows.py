@@ -50,13 +50,14 @@ def placed_rows(path: str | Path, *, images: bool = True) -> Iterator[PlacedRow]
     ending.
     """
     index = 0
-    for file in _files(Path(path)):
+    for file in files_of(Path(path)):
         for line, row in _rows(file, images):
             yield Place(str(file), line, index), row
             index += 1
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """The file, or the files of one ending in a folder, by name. Raises ConfigError."""
     if path.is_file():
         return [path]
     if not path.is_dir():

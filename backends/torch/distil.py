@@ -23,8 +23,11 @@ from parrot.backends.torch.training import (
     TOWERS,
     Recipe,
     Say,
+    all_here,
     freeze_towers,
+    is_first,
     last_checkpoint,
+    loss_of,
     trainer_of,
     write_checkpoint,
 )
@@ -60,8 +63,10 @@ def distil(
 ) -> Distilled:
     """Trains the base on the examples and writes the student; taken up again after any end.
 
-    held: looked at on the way; no pair of it may be among the examples. Raises ConfigError for a
-    broken base, no examples, pairs on both sides, or pairs that may not be trained on, unless forced.
+    Under torchrun or `accelerate launch` all processes train one student, and the first one writes
+    it; the effective batch stays. Under FSDP agreement is not measured. held: looked at on the way;
+    no pair of it may be among the examples. Raises ConfigError for a broken base, no examples, pairs
+    on both sides, or pairs that may not be trained on, unless forced.
     """
     recipe, folder = recipe or Recipe(), Path(out)
     _check(examples, held, force=force)
@@ -78,14 +83,26 @@ def distil(
         say=say,
     )
     result = trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-    student = (model.merge_and_unload() if recipe.lora else model).eval()
-    write_checkpoint(student, Path(base), folder)
-    agreed = agreement(evolve(loaded, model=student), held, right) if right and held else None
-    loss = float(result.training_loss)
-    done = Distilled(folder, len(examples), int(trainer.state.global_step), loss, agreed)
-    _card(done, base, recipe, examples)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    loss, steps = loss_of(result), int(trainer.state.global_step)
+    student, weights = _student(trainer, model, recipe)
+    done = Distilled(folder, len(examples), steps, loss)
+    if is_first():
+        write_checkpoint(student, Path(base), folder, weights=weights)
+        if right and held and weights is None:
+            done = evolve(done, agreement=agreement(evolve(loaded, model=student), held, right))
+        _card(done, base, recipe, examples)
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    all_here()
     return done
+
+
+def _student(trainer: Any, model: Any, recipe: Recipe) -> tuple[Any, Any]:
+    """The model whole, and its weights where each process holds but a part of them."""
+    if getattr(trainer, "is_fsdp_enabled", False):
+        if recipe.lora is not None:
+            raise ConfigError("adapters cannot be merged under FSDP: train all weights, or use DDP")
+        return model, trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return (model.merge_and_unload() if recipe.lora is not None else model).eval(), None
 
 
 def _check(examples: Sequence[Example], held: Sequence[Example], *, force: bool) -> None:

@@ -19,8 +19,11 @@ from parrot.backends.torch.training import (
     CHECKPOINTS,
     Recipe,
     Say,
+    all_here,
     freeze_towers,
+    is_first,
     last_checkpoint,
+    loss_of,
     trainer_of,
     write_checkpoint,
 )
@@ -102,12 +105,13 @@ def train_head(
         say=say,
     )
     result = trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-    write_checkpoint(loaded.model.eval(), Path(base), folder)
-    write_head(scalar, folder, prompt)
-    steps, loss = int(trainer.state.global_step), float(result.training_loss)
-    done = Preferred(folder, len(pairs), steps, loss)
-    _card(done, base, recipe, pairs, frozen=frozen)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    done = Preferred(folder, len(pairs), int(trainer.state.global_step), loss_of(result))
+    if is_first():
+        write_checkpoint(loaded.model.eval(), Path(base), folder)
+        write_head(scalar, folder, prompt)
+        _card(done, base, recipe, pairs, frozen=frozen)
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    all_here()
     return done
 
 

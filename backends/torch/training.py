@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from parrot.backends.torch.loading import device_of
+from parrot.core.errors import ConfigError
 
 CHECKPOINTS: Final = "checkpoints"
 STATE: Final = "trainer_state.json"
@@ -26,7 +28,8 @@ class Recipe:
 
     steps: in all, instead of epochs. lora: rank of adapters, merged in the end; None trains all
     weights. tower: train the vision tower too. checkpointing: less memory for more time. every:
-    steps between two checkpoints, and between two looks at the held-out examples.
+    steps between two checkpoints, and between two looks at the held-out examples. batch times
+    accumulate is what a step learns from, on however many devices.
     """
 
     epochs: float = 3.0
@@ -43,6 +46,30 @@ class Recipe:
     every: int = 200
     seed: int = 0
     device: str = "auto"
+
+    def on(self, ranks: int) -> Recipe:
+        """What one of so many processes does, so that together they learn as one would.
+
+        Raises ConfigError where neither accumulate nor batch can be parted.
+        """
+        if self.accumulate % ranks == 0:
+            return evolve(self, accumulate=self.accumulate // ranks)
+        if self.batch % ranks == 0:
+            return evolve(self, batch=self.batch // ranks)
+        raise ConfigError(
+            f"{ranks} processes cannot part batches of {self.batch} examples, {self.accumulate} a"
+            " step: make --batch or --accumulate a multiple of their number"
+        )
+
+
+def ranks() -> int:
+    """How many processes train together, as torchrun and `accelerate launch` say it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and tells."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def freeze_towers(model: Any) -> None:
@@ -70,11 +97,15 @@ def trainer_of(
     class Saying(TrainerCallback):  # type: ignore[misc, unused-ignore]
         def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             del args, control
-            say({"step": state.global_step, **(kwargs.get("logs") or {})})
+            if is_first():
+                say({"step": state.global_step, **(kwargs.get("logs") or {})})
 
     device = device_of(recipe.device)
     bf16 = device.type == "cuda" if recipe.bf16 is None else recipe.bf16
+    # The effective batch is counted before it is parted, so that warming up and logging do not
+    # depend on the number of processes.
     total = recipe.steps or -(-len(learned) // (recipe.batch * recipe.accumulate)) * recipe.epochs
+    recipe = recipe.on(ranks())
     arguments = TrainingArguments(
         output_dir=str(folder / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
@@ -131,9 +162,36 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def write_checkpoint(model: Any, base: Path, folder: Path) -> None:
-    """Weights and configuration, and the base's tokenizer, processor and chat template."""
-    model.save_pretrained(folder)
+def loss_of(result: Any) -> float:
+    """The mean loss over all steps, the same in every process."""
+    import torch
+
+    loss = torch.tensor(float(result.training_loss), dtype=torch.float64)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # What was logged is that of all; what came after the last log is each process's own.
+        if torch.distributed.get_backend() != "gloo":
+            loss = loss.cuda()
+        torch.distributed.all_reduce(loss)
+        loss /= torch.distributed.get_world_size()
+    return float(loss)
+
+
+def all_here() -> None:
+    """Waits until every process has come to this point."""
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
+def write_checkpoint(
+    model: Any, base: Path, folder: Path, *, weights: Mapping[str, Any] | None = None
+) -> None:
+    """Weights and configuration, and the base's tokenizer, processor and chat template.
+
+    weights: all of them, where the model holds but a part (FSDP).
+    """
+    model.save_pretrained(folder, **({"state_dict": weights} if weights is not None else {}))
     for pattern in _READERS:
         for path in base.glob(pattern):
             if path.name not in _WEIGHTS:

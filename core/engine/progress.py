@@ -6,8 +6,8 @@ Pure; printing is for others. `Meter` is the observer that holds the latest `Pro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -27,6 +27,8 @@ from parrot.core.engine.events import (
     Stopped,
 )
 
+K = TypeVar("K")
+V = TypeVar("V", int, Usage)
 RECENT_SECONDS = 30.0
 
 
@@ -138,6 +140,34 @@ def _recent(before: tuple[float, float, float], at: float) -> tuple[float, float
     passed = max(0.0, at - until)
     kept = math.exp(-passed / RECENT_SECONDS)
     return asks * kept + 1.0, seconds * kept + passed, max(at, until)
+
+
+def together(parts: Iterable[Progress]) -> Progress:
+    """What several processes of one run have come to; began is 0, at the longest time so far."""
+    all_ = tuple(parts)
+    return Progress(
+        at=max((one.elapsed for one in all_), default=0.0),
+        cached=sum(one.cached for one in all_),
+        joined=sum(one.joined for one in all_),
+        tries=sum(one.tries for one in all_),
+        answered=sum(one.answered for one in all_),
+        failed=_summed([one.failed for one in all_], 0),
+        retried=sum(one.retried for one in all_),
+        throttled=sum(one.throttled for one in all_),
+        committed=sum(one.committed for one in all_),
+        usage=_summed([one.usage for one in all_], Usage()),
+        limits=_summed([one.limits for one in all_], 0),
+        stopped=next((one.stopped for one in all_ if one.stopped), None),
+        recent=(sum(one.rate for one in all_), 1.0, 0.0),
+    )
+
+
+def _summed(tables: Iterable[Mapping[K, V]], zero: V) -> Mapping[K, V]:
+    total: dict[K, V] = {}
+    for table in tables:
+        for key, value in table.items():
+            total[key] = total.get(key, zero) + value
+    return total
 
 
 class Meter:

@@ -161,6 +161,27 @@ def test_expiry_and_errors_of_rows_are_typed_and_can_be_submitted_again(server, 
     assert_all_answered_and_paid_once(server, tmp_path)
 
 
+def test_three_rows_of_a_hundred_fail_among_all_else_that_can(server, tmp_path):
+    asks = [Ask((Turn("user", (f"row {n}",)),), Sampling(max_tokens=9)) for n in range(400)]
+    server.faults = BatchFaults(lost_creates=1, lost_polls=1, row_errors=0.03, expires=1)
+    server.faults.repeats = True
+    with pytest.raises(Crash):
+        act(server, tmp_path, "submit", asks=asks, most=100, after="upload")
+    act(server, tmp_path, "submit", asks=asks, most=100)
+    told = act(server, tmp_path, "collect")
+    assert (told.answered + told.failed, told.waiting) == (400, 0)
+    assert 50 + 3 <= told.failed <= 50 + 30  # half a batch expired, and rows that failed
+    for _ in range(6):
+        act(server, tmp_path, "submit", asks=asks, most=100)
+        act(server, tmp_path, "collect")
+    keys = [key_of(ask, "openai:m") for ask in asks]
+    with SqliteStore(tmp_path / "s.sqlite", read_only=True) as store:
+        there = store.get(keys)
+    assert [there[key].outcome.text for key in keys] == [f"said row {n}" for n in range(400)]
+    assert len(server.paid) == 400
+    assert set(server.paid.values()) == {1}
+
+
 def test_a_batch_that_the_provider_lost_waits_until_it_is_given_up(server, tmp_path):
     act(server, tmp_path, "submit", most=100)
     server.batches.clear()
