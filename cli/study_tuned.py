@@ -93,7 +93,7 @@ class Settings:
         }
 
 
-_CREDITS: Final = dict.fromkeys((Arm.SUM, Arm.HEAD, Arm.TRUTH), Credit.GRPO)
+_CREDITS: Final[Mapping[Arm, Credit]] = dict.fromkeys((Arm.SUM, Arm.HEAD, Arm.TRUTH), Credit.GRPO)
 """Arms that are tuned by one number; all others a dimension at a time."""
 _EACH: Final = ("seed", "credit", "device", "checkpointing", "batch", "weights")
 """Of a recipe: what differs by cell, or changes no result that is looked at."""

@@ -38,7 +38,8 @@ class Progress:
 
     cached: answered from the store. joined: answered with an equal ask. answered, failed: sent to a
     model, by outcome. tries: sent, retries included. throttled: tries refused for load (429).
-    usage: tokens by model id. rate: asks that came back a second, lately.
+    usage: tokens by model id. rate: asks that came back a second, lately; recent: those asks, their
+    seconds and until when, the older ones weighed less.
     """
 
     began: float = 0.0
@@ -54,7 +55,7 @@ class Progress:
     usage: Mapping[str, Usage] = field(factory=dict, hash=False)
     limits: Mapping[str, int] = field(factory=dict, hash=False)
     stopped: Stopped | None = None
-    _recent: tuple[float, float, float] = (0.0, 0.0, 0.0)  # asks, seconds, until
+    _recent: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0), alias="recent")
 
     @property
     def came_back(self) -> int:
