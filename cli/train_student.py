@@ -28,6 +28,13 @@ def student(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Compile the layers; needs a C++ compiler.")
     ] = False,
+    begin: Annotated[
+        Path | None,
+        typer.Option("--from", help="A shipped base to go on from where --state is empty."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0, help="Learning rate after warming up; lower to finish.")
+    ] = None,
     vae: Annotated[
         Path | None,
         typer.Option(help="The autoencoder to look through too; the shipped one unless given."),
@@ -39,7 +46,7 @@ def student(
     """
     try:
         from parrot.backends.miniature.training.student.lens import SHIPPED
-        from parrot.backends.miniature.training.student.run import Setup, train_student
+        from parrot.backends.miniature.training.student.run import RATE, Setup, train_student
     except ImportError as error:
         raise MissingExtraError("parrot miniature train student", "train") from error
     setup = Setup(
@@ -51,6 +58,8 @@ def student(
         device=device,
         vae=vae or SHIPPED,
         compile=compile_,
+        begin=begin,
+        rate=RATE if rate is None else rate,
         stop=stopped_by_signal(),
     )
     train_student(setup, _say)

@@ -92,7 +92,7 @@ class AutoencoderRun:
         self.state = State(
             models={"autoencoder": self.model},
             averages={"autoencoder": self._average},
-            optimizer=self._adam,
+            optimizers={"adamw": self._adam},
         )
 
     @property

@@ -36,6 +36,7 @@ from parrot.backends.miniature.training.flow import (
 )
 from parrot.backends.miniature.training.grading import graded
 from parrot.backends.miniature.training.loop import Line, Schedule
+from parrot.backends.miniature.training.optimizers import Rates, optimizers_of, take_step
 from parrot.backends.miniature.training.parts import (
     Sizes,
     build_clip,
@@ -94,18 +95,15 @@ class GeneratorRun:
         self._averages = {
             name: Average(part, decay=settings.decay) for name, part in self._parts.items()
         }
-        self._adam = torch.optim.AdamW(
-            [
-                {"params": list(p.parameters()), "share": _share(settings, n)}
-                for n, p in self._parts.items()
-            ],
-            lr=settings.peak,
-            betas=(0.9, 0.98),
-            weight_decay=0.01,
+        self._optimizers = optimizers_of(
+            [(part, _share(settings, name)) for name, part in self._parts.items()],
+            Rates(settings.peak, inner=_INNER),
         )
         self._schedule = Schedule(settings.peak, settings.total, settings.warm)
         self._read_t5, self._read_clip = t5_tokenizer(), clip_tokenizer()
-        self.state = State(models=self._parts, averages=self._averages, optimizer=self._adam)
+        self.state = State(
+            models=self._parts, averages=self._averages, optimizers=self._optimizers
+        )
         if settings.compile:
             compile_blocks(self._parts)
 
@@ -116,17 +114,13 @@ class GeneratorRun:
     def advance(self) -> float:
         """One step, on drawings and edits in turn; returns the loss."""
         settings, step = self.settings, self.state.step
-        rate = self._schedule.rate(self.state.samples)
-        for group in self._adam.param_groups:
-            group["lr"] = rate * group["share"]
         with sdpa_kernel(_ATTENTION):
             loss = self._loss(self._batch(step), step)
             loss.backward()
         torch.nn.utils.clip_grad_norm_(
             [p for part in self._parts.values() for p in part.parameters()], 1.0
         )
-        self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
+        take_step(self._optimizers, self._schedule.rate(self.state.samples))
         for name, average in self._averages.items():
             average.update(self._parts[name], step)
         self.state.step, self.state.samples = step + 1, self.state.samples + settings.batch

@@ -1,10 +1,10 @@
 """The state of a training run: saved every ten minutes, gone on with on any machine.
 
-Knows nothing of what is trained. The state is models, their moving averages, the optimizer, named
+Knows nothing of what is trained. The state is models, their moving averages, optimizers, named
 random generators and counters; tensors lie in safetensors, the rest is JSON, nothing is pickled.
 A caller writes
 
-    state = State(models={"vae": vae}, averages={"vae": Average(vae)}, optimizer=adam)
+    state = State(models={"vae": vae}, averages={"vae": Average(vae)}, optimizers={"adamw": adam})
     saver = Saver(folder, state, now=time.monotonic)
     saver.resume()
     while ...:
@@ -70,7 +70,7 @@ class State:
     """What a run is made of. notes: plain JSON data of the caller's own."""
 
     models: Mapping[str, torch.nn.Module]
-    optimizer: torch.optim.Optimizer
+    optimizers: Mapping[str, torch.optim.Optimizer]
     averages: Mapping[str, Average] = field(factory=dict)
     generators: Mapping[str, torch.Generator] = field(factory=dict)
     step: int = 0
@@ -87,20 +87,16 @@ class State:
             tensors |= _under(f"average/{name}", average.state_dict())
         for name, generator in self.generators.items():
             tensors[f"generator/{name}"] = generator.get_state()
-        adam = self.optimizer.state_dict()
-        plain: dict[str, dict[str, Any]] = {}
-        for index, slots in adam["state"].items():
-            for slot, value in slots.items():
-                if isinstance(value, torch.Tensor):
-                    tensors[f"optimizer/{index}/{slot}"] = value
-                else:
-                    plain.setdefault(str(index), {})[slot] = value
+        settings: dict[str, Any] = {}
+        for name, one in self.optimizers.items():
+            held, settings[name] = _optimizer(one)
+            tensors |= _under(f"optimizer/{name}", held)
         facts = {
             "step": self.step,
             "samples": self.samples,
             "seconds": self.seconds,
             "notes": self.notes,
-            "optimizer": {"groups": adam["param_groups"], "plain": plain},
+            "optimizers": settings,
         }
         return shards.write(folder, tensors, facts)
 
@@ -121,21 +117,11 @@ class State:
             average.load_state_dict(_of(f"average/{name}", held.tensors))
         for name, generator in self.generators.items():
             generator.set_state(held.tensors[f"generator/{name}"])
-        self._read_optimizer(held)
+        for name, one in self.optimizers.items():
+            _give(one, _of(f"optimizer/{name}", held.tensors), held.facts["optimizers"].get(name))
         self.step, self.samples = int(held.facts["step"]), int(held.facts["samples"])
         self.seconds, self.notes = float(held.facts["seconds"]), dict(held.facts["notes"])
         return True
-
-    def _read_optimizer(self, held: shards.Contents) -> None:
-        saved = held.facts["optimizer"]
-        slots: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in saved["plain"].items()}
-        for name, value in _of("optimizer", held.tensors).items():
-            index, _, slot = name.partition("/")
-            slots.setdefault(int(index), {})[slot] = value
-        try:
-            self.optimizer.load_state_dict({"state": slots, "param_groups": saved["groups"]})
-        except ValueError as error:
-            raise ConfigError(f"the saved optimizer is of another model: {error}") from error
 
 
 class Saver:
@@ -172,6 +158,37 @@ class Saver:
         if due:
             self.save()
         return due
+
+
+def _optimizer(one: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """An optimizer's tensors by parameter and slot, and all else of it as plain data."""
+    tensors: dict[str, torch.Tensor] = {}
+    plain: dict[str, dict[str, Any]] = {}
+    held = one.state_dict()
+    for index, slots in held["state"].items():
+        for slot, value in slots.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{index}/{slot}"] = value
+            else:
+                plain.setdefault(str(index), {})[slot] = value
+    return tensors, {"groups": held["param_groups"], "plain": plain}
+
+
+def _give(
+    one: torch.optim.Optimizer,
+    tensors: Mapping[str, torch.Tensor],
+    saved: Mapping[str, Any] | None,
+) -> None:
+    if saved is None:
+        raise ConfigError("the saved optimizers are of another model")
+    slots: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in saved["plain"].items()}
+    for name, value in tensors.items():
+        index, _, slot = name.partition("/")
+        slots.setdefault(int(index), {})[slot] = value
+    try:
+        one.load_state_dict({"state": slots, "param_groups": saved["groups"]})
+    except ValueError as error:
+        raise ConfigError(f"the saved optimizer is of another model: {error}") from error
 
 
 def _under(head: str, held: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -87,7 +87,7 @@ class TextRun:
             parameters, lr=settings.peak, betas=(0.9, 0.98), weight_decay=0.01
         )
         self._schedule = Schedule(settings.peak, settings.total, settings.warm)
-        self.state = State(models=models, optimizer=self._adam)
+        self.state = State(models=models, optimizers={"adamw": self._adam})
 
     @property
     def goal(self) -> int:

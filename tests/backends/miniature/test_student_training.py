@@ -216,3 +216,21 @@ def test_another_seed_is_refused(small, tmp_path):
     Training(Setup(state=tmp_path)).saver.save()
     with pytest.raises(ValueError, match="begun with seed 0"):
         Training(Setup(state=tmp_path, seed=1))
+
+
+def test_a_run_without_a_state_goes_on_from_a_shipped_base(small, tmp_path):
+    first = Training(Setup(state=tmp_path / "first"))
+    first.learn()
+    first.ship(tmp_path / "out")
+    run = Training(Setup(state=tmp_path / "next", begin=tmp_path / "out", seed=1))
+    assert run.step == 3  # past the stages of seeing alone
+    kept = first.averaged().to(torch.bfloat16).float().state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in run.model.state_dict().items())
+    moved = run.model.state_dict()["model.language_model.norm.weight"].clone()
+    run.learn()
+    run.saver.save()
+    again = Training(Setup(state=tmp_path / "next", begin=tmp_path / "out", seed=1))
+    assert again.step == 4
+    assert not torch.equal(again.model.state_dict()["model.language_model.norm.weight"], moved)
+    with pytest.raises(ValueError, match="no student lies in"):
+        Training(Setup(state=tmp_path / "third", begin=tmp_path / "nowhere"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ import torch
 from attrs import define, field, frozen
 from tokenizers import Tokenizer
 from torch import nn
+from transformers import Qwen3VLForConditionalGeneration
 
 from parrot.backends.miniature.training.loop import device_of
+from parrot.backends.miniature.training.optimizers import Rates, optimizers_of, take_step
 from parrot.backends.miniature.training.state import Average, Saver, State
 from parrot.backends.miniature.training.student.batches import (
     MASKED,
@@ -56,7 +58,8 @@ class Setup:
 
     seconds: how long to train now, None without end; stop: asked after each step, True ends the run
     as the end of the time does; rate: the learning rate after warming up; compile: layers compiled,
-    a third faster after two minutes.
+    a third faster after two minutes; begin: a folder that was shipped, whose weights a run without
+    a state goes on from, with all kinds of lessons at once.
     """
 
     state: Path
@@ -68,6 +71,7 @@ class Setup:
     vae: Path | None = None
     rate: float = RATE
     compile: bool = False
+    begin: Path | None = None
     stop: Callable[[], bool] = lambda: False
 
 
@@ -125,15 +129,25 @@ class Training:
             compile_layers(self.model)
         self.reader = reader_of(setup.seed).to(self.device)
         self.average = Average(self.model, decay=0.998)
-        self.adam = torch.optim.AdamW(_groups(self.model, self.reader), lr=RATE, betas=(0.9, 0.98))
+        self.optimizers = optimizers_of(((self.model, 1.0), (self.reader, 1.0)), Rates(RATE))
         self.state = State(
             models={"student": self.model, "reader": self.reader},
             averages={"student": self.average},
-            optimizer=self.adam,
+            optimizers=self.optimizers,
         )
         self.saver = Saver(setup.state, self.state, now=now)
-        self.saver.resume()
+        if not self.saver.resume() and setup.begin:
+            self._begin(setup.begin)
         self.lessons = self._stream()
+
+    def _begin(self, folder: Path) -> None:
+        shipped = weights_of(folder)
+        try:
+            self.model.load_state_dict(shipped)
+        except RuntimeError as error:
+            raise ConfigError(f"{folder} is another student: {error}") from error
+        self.average.load_state_dict(self.model.state_dict())
+        self.state.step = self.state.notes["begun"] = TOWER_STEPS + SEE_STEPS
 
     def _stream(self) -> Lessons:
         notes = self.state.notes
@@ -152,12 +166,10 @@ class Training:
 
     def learn(self) -> dict[str, float]:
         """One step of whichever stage it is; its figures."""
-        for group in self.adam.param_groups:
-            group["lr"] = self.setup.rate * min(1.0, (1 + self._since_stage()) / WARM_STEPS)
+        rate = self.setup.rate * min(1.0, (1 + self._since_stage()) / WARM_STEPS)
         figures = self._see() if self.step < TOWER_STEPS else self._read()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.adam.step()
-        self.adam.zero_grad(set_to_none=True)
+        take_step(self.optimizers, rate)
         self.average.update(self.model, self.step)
         self.state.step += 1
         self.state.notes["lessons"] = {
@@ -168,7 +180,8 @@ class Training:
         return figures
 
     def _since_stage(self) -> int:
-        return self.step - TOWER_STEPS if self.step >= TOWER_STEPS else self.step
+        begun = self.state.notes.get("begun", 0)
+        return self.step - max(begun, TOWER_STEPS if self.step >= TOWER_STEPS else 0)
 
     def _see(self) -> dict[str, float]:
         shown = examples(self.lessons.lens, self.setup.seed, self.step)
@@ -268,13 +281,16 @@ def _words(folder: Path) -> Vocabulary:
     return words
 
 
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a shipped folder, in full precision. Raises ConfigError where none lie there."""
+    if not (folder / "model.safetensors").exists():
+        raise ConfigError(f"no student lies in {folder}")
+    kept = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    weights: dict[str, torch.Tensor] = kept.state_dict()
+    return weights
+
+
 def _vae(folder: Path | None) -> Path | None:
     ready = folder is not None and (folder / "config.json").exists()
     return folder if ready else None
 
-
-def _groups(*models: nn.Module) -> Iterator[dict[str, Any]]:
-    """Matrices decay, norms and biases do not."""
-    weights = [p for model in models for p in model.parameters()]
-    yield {"params": [p for p in weights if p.ndim >= 2], "weight_decay": 0.01}
-    yield {"params": [p for p in weights if p.ndim < 2], "weight_decay": 0.0}
