@@ -27,6 +27,11 @@ class Lessons(torch.utils.data.Dataset[Item]):
     def __len__(self) -> int:
         return len(self._examples)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Words of each example's ask and answer: what is known of its length before it is taken."""
+        return [_words(one) for one in self._examples]
+
     def __getitem__(self, index: int) -> Item:
         """ids, where the answer begins, positions and pixels of one example. Raises ImageError."""
         one = self._examples[index]
@@ -41,6 +46,11 @@ class Lessons(torch.utils.data.Dataset[Item]):
             "places": places,
             "pixels": prompt.pixels,
         }
+
+
+def _words(one: Example) -> int:
+    said = [part for turn in one.turns for part in turn.parts if isinstance(part, str)]
+    return sum(len(text.split()) for text in (*said, one.answer))
 
 
 def collated(items: Sequence[Item]) -> dict[str, torch.Tensor]:

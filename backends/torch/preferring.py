@@ -56,6 +56,11 @@ class Preferences(torch.utils.data.Dataset[_Shown]):
     def __len__(self) -> int:
         return len(self._pairs)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Words of each pair's request."""
+        return [len(one.request.prompt.split()) for one in self._pairs]
+
     def __getitem__(self, index: int) -> _Shown:
         """Both images' asks, and the target. Raises ImageError."""
         pair = self._pairs[index]

@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from parrot.backends.torch.loading import device_of
+from parrot.backends.torch.ordering import Order
 from parrot.core.errors import ConfigError
 
 CHECKPOINTS: Final = "checkpoints"
@@ -90,7 +91,10 @@ def trainer_of(
     labels: str,
     say: Say,
 ) -> Any:
-    """A Trainer over a dataset, and a held-out one or None. labels: what the collated labels go by."""
+    """A Trainer over a dataset, and a held-out one or None. labels: what the collated labels go by.
+
+    learned: a dataset whose `lengths` tell which examples are about as long as others.
+    """
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_callback import PrinterCallback
 
@@ -100,11 +104,18 @@ def trainer_of(
             if is_first():
                 say({"step": state.global_step, **(kwargs.get("logs") or {})})
 
+    class Ordered(Trainer):  # type: ignore[misc, unused-ignore]
+        # The Trainer's own order depends on the number of processes.
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            del train_dataset
+            return Order(learned.lengths, step=step, seed=recipe.seed)
+
     device = device_of(recipe.device)
     bf16 = device.type == "cuda" if recipe.bf16 is None else recipe.bf16
     # The effective batch is counted before it is parted, so that warming up and logging do not
     # depend on the number of processes.
-    total = recipe.steps or -(-len(learned) // (recipe.batch * recipe.accumulate)) * recipe.epochs
+    step = recipe.batch * recipe.accumulate
+    total = recipe.steps or -(-len(learned) // step) * recipe.epochs
     recipe = recipe.on(ranks())
     arguments = TrainingArguments(
         output_dir=str(folder / CHECKPOINTS),
@@ -135,7 +146,7 @@ def trainer_of(
         disable_tqdm=True,
         dataloader_pin_memory=device.type == "cuda",
     )
-    trainer = Trainer(
+    trainer = Ordered(
         model=model,
         args=arguments,
         data_collator=collate,

@@ -74,10 +74,9 @@ def trained(base, out, recipe, ranks):
 
 
 @pytest.mark.deep
-@pytest.mark.xfail(
-    strict=False, reason="measured 3.8364 against 3.8437: the cause is not found yet"
-)
-@pytest.mark.parametrize("parted", [{"batch": 4}, {"batch": 3, "accumulate": 2}])
+# What one process adds up in two halves: in one sum the first step's loss is the same and its
+# gradient differs by rounding, of which Adam's first step at this rate makes a hundredth.
+@pytest.mark.parametrize("parted", [{"batch": 2, "accumulate": 2}, {"batch": 3, "accumulate": 2}])
 def test_two_ranks_reach_the_loss_of_one(checkpoint, tmp_path, parted, capsys):
     recipe = {"steps": 7, "rate": 5e-3, "every": 3, "device": "cpu", "bf16": False, **parted}
     (one,) = trained(checkpoint, tmp_path / "one", recipe, 1)
