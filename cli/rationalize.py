@@ -23,6 +23,7 @@ from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
 from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.gatherers import gatherers
+from parrot.core.interfaces import ChatModel, Counting
 from parrot.core.keys import answers, key_of
 from parrot.core.pipelines.filtering import Filtering, filtered
 from parrot.core.pipelines.rationalizing import Rationalizing, asks_for
@@ -149,7 +150,7 @@ def rationalize(
     refuse_neighbours(Share(Shard(1, 1)) if ray is not None else share, filtering.filters)
     source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
     if plan:
-        shown = _plan(source, how, model.id, out, tokens_per_reply)
+        shown = _plan(source, how, model, out, tokens_per_reply)
         many = Machines(machines, concurrency, seconds_per_reply)
         print(json.dumps(shown.to_dict(price_in, price_out, many) | {"note": _NOTE}, indent=2))
         return
@@ -249,11 +250,12 @@ def _version() -> str:
 def _plan(
     source: Any,
     how: Rationalizing,
-    model: str,
+    model: ChatModel,
     out: Path,
     tokens_per_reply: int,
 ) -> Plan:
     plan = Plan()
+    tokens_of = model.prompt_tokens if isinstance(model, Counting) else None
     store = (
         SqliteStore(out / "store.sqlite", read_only=True)
         if (out / "store.sqlite").exists()
@@ -266,7 +268,7 @@ def _plan(
         plan.pairs += 1
         asks = asks_for(pair, how)
         if store is not None:
-            keys = [key_of(a, model) for a in asks]
+            keys = [key_of(a, model.id) for a in asks]
             there = store.get(keys)
             fresh = [
                 a
@@ -275,5 +277,5 @@ def _plan(
             ]
             plan.stored += len(asks) - len(fresh)
             asks = tuple(fresh)
-        plan.add(asks, completion=tokens_per_reply, size_of=size_of)
+        plan.add(asks, completion=tokens_per_reply, size_of=size_of, tokens_of=tokens_of)
     return plan

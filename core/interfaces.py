@@ -82,6 +82,15 @@ class BatchModel(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """What a model may offer besides: how long an ask is, known before it is asked."""
+
+    def prompt_tokens(self, ask: Ask, /) -> int:
+        """Tokens of the ask, images included, as its reply's usage will say. Raises ImageError."""
+        ...
+
+
 class Generator(Protocol):
     """Draws images."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define, field, frozen, validators
 
 from parrot.core.asks import Ask
+from parrot.core.errors import ImageError, RejectedError
 from parrot.core.values import Image
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -41,7 +42,11 @@ class Machines:
 
 @define(slots=True)
 class Plan:
-    """Counts of asks. Tokens are estimates: four characters a token, 800 an image."""
+    """Counts of asks.
+
+    Tokens of prompts are exact where the model counts them; else four characters a token and 800 an
+    image. Those of replies are what the caller expects.
+    """
 
     pairs: int = 0
     unloadable: int = 0
@@ -51,12 +56,21 @@ class Plan:
     characters: int = 0
     bytes: int = 0
     completion: int = 0
+    counted: int | None = None
 
-    def add(self, asks: Iterable[Ask], *, completion: int, size_of: Callable[[Image], int]) -> None:
+    def add(
+        self,
+        asks: Iterable[Ask],
+        *,
+        completion: int,
+        size_of: Callable[[Image], int],
+        tokens_of: Callable[[Ask], int] | None = None,
+    ) -> None:
         """Counts asks that must be sent.
 
         completion: tokens that a reply is expected to take. size_of: the bytes of an image, of
-        which a request carries four for three (base64).
+        which a request carries four for three (base64). tokens_of: a model's own count, for all
+        asks of a plan or for none; an ask that it cannot take counts for nothing.
         """
         for ask in asks:
             texts = [p for t in ask.turns for p in t.parts if isinstance(p, str)]
@@ -66,9 +80,14 @@ class Plan:
             self.bytes += sum(len(text.encode("utf-8", "replace")) for text in texts)
             self.bytes += sum(-(-size_of(image) // 3) * 4 for image in ask.images)
             self.completion += completion
+            if tokens_of is not None:
+                self.counted = (self.counted or 0) + _counted(tokens_of, ask)
 
     @property
     def prompt_tokens(self) -> int:
+        """Tokens of all prompts, as near as is known."""
+        if self.counted is not None:
+            return self.counted
         return round(self.characters / CHARACTERS_PER_TOKEN + self.images * TOKENS_PER_IMAGE)
 
     def to_dict(
@@ -91,9 +110,17 @@ class Plan:
             "images": self.images,
             "bytes_estimated": self.bytes,
             "prompt_tokens_estimated": self.prompt_tokens,
+            "prompt_tokens_exact": self.counted is not None,
             "completion_tokens_estimated": self.completion,
             "cost_estimated": cost,
             "machines": machines.number,
             "asks_a_machine": -(-self.asks // machines.number),
             "seconds_estimated": None if seconds is None else round(seconds, 1),
         }
+
+
+def _counted(tokens_of: Callable[[Ask], int], ask: Ask) -> int:
+    try:
+        return tokens_of(ask)
+    except (ImageError, RejectedError):  # its ask fails unsent
+        return 0

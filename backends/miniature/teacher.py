@@ -70,6 +70,10 @@ class MiniatureTeacher:
         """What the teacher writes; the same to the same ask. Raises ImageError."""
         return _limited(ask, self._answer(ask))
 
+    def prompt_tokens(self, ask: Ask, /) -> int:
+        """Words of the ask, and sixteen an image."""
+        return _size(ask)
+
     async def aclose(self) -> None:
         """Holds nothing."""
 

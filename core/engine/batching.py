@@ -14,6 +14,7 @@ from parrot.core.interfaces import (
     BatchModel,
     ChatModel,
     Clock,
+    Counting,
     Generator,
     Profile,
     Wanted,
@@ -49,6 +50,13 @@ class _Batched:
 
     async def aclose(self) -> None:
         await self._together.aclose()
+
+
+class _Counted(_Batched):
+    def prompt_tokens(self, ask: Ask, /) -> int:
+        """Tokens of the ask."""
+        assert isinstance(self._model, Counting)
+        return self._model.prompt_tokens(ask)
 
 
 class _BatchedGenerator:
@@ -90,7 +98,8 @@ def batched(
     and `close` run on one thread of the batcher's own. Closing it closes the model.
     """
     clock = clock or SystemClock()
-    return _Batched(model, max_batch=max_batch, max_wait=max_wait, clock=clock)
+    made = _Counted if isinstance(model, Counting) else _Batched
+    return made(model, max_batch=max_batch, max_wait=max_wait, clock=clock)
 
 
 def batched_generator(

@@ -67,6 +67,10 @@ class LocalModel(Generic[P, R]):
         """Rows decoded at once; less than asked for once memory has run out."""
         return self._most
 
+    def prompt_tokens(self, ask: Ask, /) -> int:
+        """Tokens of the ask, images included. Raises ImageError or RejectedError."""
+        return self._network.prepare(ask).length
+
     def reply_batch(self, asks: Sequence[Ask], /) -> Sequence[Reply | Failed]:
         """One answer an ask, in order; what cannot be prepared or decoded fails alone."""
         answers: dict[int, Reply | Failed] = {}

@@ -1,31 +1,26 @@
-"""Deliberately wrong models, filters and generators: what the conformance suites must catch.
+"""Deliberately wrong models: what their conformance suites must catch.
 
-Each says in one line what it does wrong; all else about it is right. Stores are in `broken_stores`.
+Each says in one line what it does wrong; all else about it is right. Filters, generators, stores and
+aggregates have modules of their own beside this one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 from collections.abc import Callable, Sequence
-from random import Random
 
 from attrs import evolve
 
-from parrot.core.asks import Ask, Failed, FailureKind, Finish, Reply, TokenLogprob
-from parrot.core.candidates import Candidate, Drop, Filter, Keep, Undecided, Verdict
+from parrot.core.asks import Ask, Failed, FailureKind, Finish, Reply, TokenLogprob, Usage
 from parrot.core.errors import TransientError
-from parrot.core.interfaces import BatchModel, ChatModel, Generator, Profile
+from parrot.core.interfaces import BatchModel, ChatModel, Profile
 from parrot.core.testing.fakes import (
     ABLE,
     ScriptedBatchModel,
-    ScriptedGenerator,
     ScriptedModel,
     echo,
-    plain_image,
 )
-from parrot.core.values import Image, Label, Request
 
 
 class _Wrong:
@@ -188,6 +183,17 @@ class Wavers(_Wrong):
         return evolve(await super().reply(ask), text=f"answer {next(self._numbers)}")
 
 
+class Miscounts(_Wrong):
+    """It forgets the images when it says how long an ask is."""
+
+    async def reply(self, ask: Ask, /) -> Reply:
+        usage = Usage(self.prompt_tokens(ask) + len(ask.images))
+        return evolve(await super().reply(ask), usage=usage)
+
+    def prompt_tokens(self, ask: Ask, /) -> int:
+        return sum(len(p) for t in ask.turns for p in t.parts if isinstance(p, str))
+
+
 MODELS: tuple[Callable[[], ChatModel], ...] = (
     SaysItsUrl,
     RenamesItself,
@@ -205,6 +211,7 @@ MODELS: tuple[Callable[[], ChatModel], ...] = (
     InventsLogprobs,
     AlwaysStopsEarly,
     Wavers,
+    Miscounts,
 )
 
 
@@ -279,133 +286,4 @@ BATCH_MODELS: tuple[Callable[[], BatchModel], ...] = (
     FailsTogether,
     LeansOnCompany,
     NeedsOne,
-)
-
-
-def takes_sides(candidate: Candidate) -> Verdict:
-    """Keeps what people preferred only where that is A."""
-    return Keep() if candidate.pair.label is Label.A else Drop("not_a")
-
-
-def tosses_a_coin(_: Candidate) -> Verdict:
-    """Decides by chance."""
-    return Keep() if _COIN.random() < 0.5 else Drop("tails")
-
-
-_COIN = Random(1)
-
-
-def leaves_its_mark(candidate: Candidate) -> Verdict:
-    """Writes into the evidence."""
-    candidate.evidence["seen"] = True  # type: ignore[index]
-    return Keep()
-
-
-def raises_to_say_no(candidate: Candidate) -> Verdict:
-    """Raises where it should drop."""
-    if candidate.rationale.problems:
-        raise ValueError("has problems")
-    return Keep()
-
-
-def says_yes_or_no(candidate: Candidate) -> Verdict:
-    """Gives a bool."""
-    return not candidate.rationale.problems  # type: ignore[return-value]
-
-
-def drops_in_silence(candidate: Candidate) -> Verdict:
-    """Drops without a reason."""
-    return Drop("") if candidate.rationale.problems else Keep()
-
-
-def never_twice(candidate: Candidate) -> Verdict:
-    """Drops what it has met before: the order of candidates decides."""
-    digest = hashlib.sha256(repr(candidate).encode("utf-8", "replace")).digest()
-    met = digest in _MET
-    _MET.add(digest)
-    return Undecided(Failed(FailureKind.REJECTED, "met before")) if met else Keep()
-
-
-_MET: set[bytes] = set()
-
-FILTERS: tuple[Filter, ...] = (
-    takes_sides,
-    tosses_a_coin,
-    leaves_its_mark,
-    raises_to_say_no,
-    says_yes_or_no,
-    drops_in_silence,
-    never_twice,
-)
-
-
-class _WrongGenerator:
-    id = "broken:generator"
-
-    def __init__(self) -> None:
-        self._sound = ScriptedGenerator(id=self.id)
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        return await self._sound.draw(request, seed=seed, start=start)
-
-    async def aclose(self) -> None:
-        return None
-
-
-class IgnoresSeeds(_WrongGenerator):
-    """Every seed draws the same."""
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        return await super().draw(request, seed=0 * seed, start=start)
-
-
-class DrawsByChance(_WrongGenerator):
-    """One seed draws something else each time."""
-
-    _numbers = itertools.count()
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        return await super().draw(request, seed=seed + next(self._numbers), start=start)
-
-
-class MisnamesImages(_WrongGenerator):
-    """Says JPEG of a PNG."""
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        image = await super().draw(request, seed=seed, start=start)
-        return evolve(image, media_type="image/jpeg")
-
-
-class MiscountsDigests(_WrongGenerator):
-    """The digest is that of something else."""
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        image = await super().draw(request, seed=seed, start=start)
-        return evolve(image, sha256=hashlib.sha256(image.sha256.encode()).hexdigest())
-
-
-class NeedsNoStart(_WrongGenerator):
-    """A start image makes it raise what nobody is told of."""
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        if start is not None:
-            raise TypeError("no start images here")
-        return await super().draw(request, seed=seed)
-
-
-class GivesPixels(_WrongGenerator):
-    """Gives bytes, not an Image."""
-
-    async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
-        del request, start
-        return plain_image(seed % 256, 0, 0).source  # type: ignore[return-value]
-
-
-GENERATORS: tuple[Callable[[], Generator], ...] = (
-    IgnoresSeeds,
-    DrawsByChance,
-    MisnamesImages,
-    MiscountsDigests,
-    NeedsNoStart,
-    GivesPixels,
 )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from parrot.core.asks import Ask, Failed, Finish, Reply, Sampling, TokenLogprob, Turn, Until
 from parrot.core.errors import ImageError, ModelError
-from parrot.core.interfaces import BatchModel, ChatModel, Profile
+from parrot.core.interfaces import BatchModel, ChatModel, Counting, Profile
 from parrot.core.testing.expecting import expect, run_alone
 from parrot.core.testing.fakes import plain_image
 from parrot.core.values import Image
@@ -77,7 +77,9 @@ async def _check_model(
     await _patient(again.aclose(), patience_s, "aclose() before any ask")
     try:
         for name, ask in _asks(model.profile):
-            check_answer(await _answer(model, ask, patience_s, name), ask, name)
+            got = await _answer(model, ask, patience_s, name)
+            check_answer(got, ask, name)
+            check_count(model, got, ask, name)
         await _check_answers(model, patience_s)
         for ask in _unable(model.profile):
             got = await _answer(model, ask, patience_s, "an ask beyond the profile")
@@ -123,6 +125,14 @@ def check_answer(got: object, ask: Ask, name: str) -> None:
     expect(not early, f"{name}: stopped after the scores, which the ask does not allow")
     if ask.sampling.top_logprobs is None:
         expect(got.logprobs is None, f"{name}: log-probabilities that were not asked for")
+
+
+def check_count(model: object, got: object, ask: Ask, name: str) -> None:
+    """Asserts that a model that counts an ask's tokens counts what its reply's usage says."""
+    if isinstance(model, Counting) and isinstance(got, Reply):
+        told = model.prompt_tokens(ask)
+        said = f"{name}: prompt_tokens says {told}, the reply's usage {got.usage.prompt}"
+        expect(told == got.usage.prompt, said)
 
 
 async def _patient(work: Awaitable[T], seconds: float, name: str) -> T:

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("openai", reason="the teacher speaks through the SDK")
 
+from parrot.adapters.store import SqliteStore
 from parrot.backends.miniature.files import write_pairs
 from parrot.cli import app
 from parrot.core.errors import ConfigError
@@ -128,6 +129,21 @@ def test_a_plan_counts_what_a_run_sends(pairs, tmp_path, capsys):
     cost = (plan["prompt_tokens_estimated"] + 4 * 180) / 1e6
     assert plan["cost_estimated"] == round(cost, 4)
     assert (plan["asks_a_machine"], plan["seconds_estimated"]) == (6, 6.0)
+
+
+def test_a_plan_counts_the_very_tokens_of_a_model_that_counts(pairs, tmp_path, capsys):
+    first = ("rationalize", pairs, "--teacher", "miniature:teacher", "--filters", "free")
+    parrot(*first, "--out", tmp_path / "run", "--plan")
+    plan = json.loads(capsys.readouterr().out)
+    parrot(*first, "--out", tmp_path / "run")
+    with SqliteStore(tmp_path / "run" / "store.sqlite", read_only=True) as store:
+        spent = sum(record.outcome.usage.prompt for record in store.scan())
+    assert plan["prompt_tokens_exact"]
+    assert plan["prompt_tokens_estimated"] == spent > 0
+    capsys.readouterr()
+    parrot(*first, "--out", tmp_path / "run", "--plan")
+    again = json.loads(capsys.readouterr().out)
+    assert again["asks"] == again["prompt_tokens_estimated"] == 0
 
 
 def test_time_falls_with_machines_and_never_below_one_reply():

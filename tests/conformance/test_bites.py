@@ -2,7 +2,13 @@
 
 import pytest
 
-from parrot.core.testing import broken, broken_aggregates, broken_stores
+from parrot.core.testing import (
+    broken,
+    broken_aggregates,
+    broken_filters,
+    broken_generators,
+    broken_stores,
+)
 from parrot.core.testing.conformance import (
     check_aggregate,
     check_batch_model,
@@ -34,13 +40,13 @@ def test_no_wrong_store_passes(open_store):
         check_store(open_store, shrink=False)
 
 
-@pytest.mark.parametrize("filter_", broken.FILTERS, **named)
+@pytest.mark.parametrize("filter_", broken_filters.FILTERS, **named)
 def test_no_wrong_filter_passes(filter_):
     with pytest.raises(AssertionError):
         check_filter(filter_, shrink=False)
 
 
-@pytest.mark.parametrize("make", broken.GENERATORS, **named)
+@pytest.mark.parametrize("make", broken_generators.GENERATORS, **named)
 def test_no_wrong_generator_passes(make):
     with pytest.raises(AssertionError):
         check_generator(make)

@@ -51,6 +51,8 @@ from parrot.backends.miniature.training.texts import pooled_ids
 
 _ATTENTION: Final = SDPBackend.MATH
 """The CPU's fused attention spends a third of a step on its way back at lengths this short."""
+_INNER: Final = 3.0
+"""Muon's share of the rate; under a share of 1 the loss falls slower (0.95 for 0.76 at 13,600)."""
 _PADDED: Final = 5  # one step in so many pads requests to their full length, as pipelines do
 _POOL: Final = 4  # steps that share out requests by length among them: less padding to work on
 
@@ -101,9 +103,7 @@ class GeneratorRun:
         )
         self._schedule = Schedule(settings.peak, settings.total, settings.warm)
         self._read_t5, self._read_clip = t5_tokenizer(), clip_tokenizer()
-        self.state = State(
-            models=self._parts, averages=self._averages, optimizers=self._optimizers
-        )
+        self.state = State(models=self._parts, averages=self._averages, optimizers=self._optimizers)
         if settings.compile:
             compile_blocks(self._parts)
 

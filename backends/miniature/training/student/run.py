@@ -293,4 +293,3 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
 def _vae(folder: Path | None) -> Path | None:
     ready = folder is not None and (folder / "config.json").exists()
     return folder if ready else None
-
