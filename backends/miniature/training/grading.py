@@ -13,9 +13,10 @@ from parrot.backends.miniature.world import Drawing
 
 
 def graded(shown: Sequence[Shown], images: Sequence[Pixels]) -> dict[str, float]:
-    """Shares over the requests: objects (drawn whole as asked), met (every demand), unread.
+    """Shares over the requests: objects (drawn whole as asked), met (every demand), unread, intended.
 
-    What the reader abstains from counts as not met.
+    What the reader abstains from counts as not met. intended: things of the scene behind the request
+    that are drawn just so, told of or not: what a request's detail brings.
     """
     seen = [read(image) for image in images]
     checks = [_checks(one, what) for one, what in zip(shown, seen, strict=True)]
@@ -24,6 +25,9 @@ def graded(shown: Sequence[Shown], images: Sequence[Pixels]) -> dict[str, float]
     figures = {
         "objects": fmean(objects) if objects else 0.0,
         "met": fmean(met),
+        "intended": fmean(
+            right for one, what in zip(shown, seen, strict=True) for right in _intended(one, what)
+        ),
         "unread": fmean(not isinstance(what, Seen) for what in seen),
     }
     return {name: round(value, 4) for name, value in figures.items()}
@@ -38,6 +42,11 @@ def _checks(one: Shown, what: object) -> list[Check]:
             for c in checks_of(one.brief, Drawing(one.scene), one.source)
         ]
     return checks_of(one.brief, drawing, one.source)
+
+
+def _intended(one: Shown, what: object) -> list[bool]:
+    scene = what.drawing.scene if isinstance(what, Seen) else None
+    return [scene is not None and scene.at(item.place) == item for item in one.scene.items]
 
 
 def _objects(checks: Sequence[Check]) -> list[bool]:

@@ -72,12 +72,12 @@ def test_the_velocity_leads_from_the_image_to_the_noise():
 def test_the_right_drawings_meet_everything_and_wrong_ones_do_not():
     shown = [drawn(Chance("grade", n)) for n in range(8)]
     right = graded(shown, [pixels_of(one.scene) for one in shown])
-    assert right == {"objects": 1.0, "met": 1.0, "unread": 0.0}
+    assert right == {"objects": 1.0, "met": 1.0, "intended": 1.0, "unread": 0.0}
     wrong = graded(shown, [pixels_of(one.scene) for one in [*shown[1:], shown[0]]])
     assert wrong["met"] < 0.5
     noise = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), dtype=np.uint8)
     unread = graded(shown, list(noise))
-    assert unread["objects"] == unread["met"] == 0.0
+    assert unread["objects"] == unread["met"] == unread["intended"] == 0.0
     assert unread["unread"] == 1.0
 
 
