@@ -18,7 +18,7 @@ from typing import IO, Any, Final, Self
 from attrs import evolve
 
 from parrot.adapters.disk import explained, object_of
-from parrot.backends.images import image_from_path
+from parrot.backends.images import image_from_path, original_bytes
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.errors import ConfigError, ImageError, RecordError
 from parrot.core.records.drafts import draft_from_record, draft_to_record, request_from_record
@@ -115,11 +115,19 @@ class TraceFolder:
 
     def end(self, run: str, trace: Trace) -> dict[str, Any]:
         """Writes how a request ended; the row as plain data."""
-        row = result_of(run, trace, self._ref)
+        row = result_of(run, trace, self._ref) | {"sources": self._sources(trace)}
         assert self._results is not None
         with explained(self.folder / RESULTS, _KEPT):
             self._results.write(json.dumps(row, ensure_ascii=True) + "\n")
         return row
+
+    def _sources(self, trace: Trace) -> list[ImageRef]:
+        """The request's source images, put beside the drawings; without those that are gone."""
+        found: list[ImageRef] = []
+        for image in trace.history.request.sources:
+            with suppress(ImageError):  # nothing could be drawn from it, and the drafts say so
+                found.append(self._ref(self._kept(evolve(image, source=original_bytes(image)))))
+        return found
 
     def _kept(self, image: Image) -> Image:
         suffix = _SUFFIX.get(image.media_type, "." + image.media_type.partition("/")[2])

@@ -40,8 +40,8 @@ def demo(
     generator: Annotated[
         str | None,
         typer.Option(
-            help="Who draws for --refine (the simulated painter), or a folder to tune for --full"
-            " (miniature:generator)."
+            help="Who draws for --refine (miniature:generator; the simulated painter without"
+            " diffusers), or a folder to tune for --full (miniature:generator)."
         ),
     ] = None,
     base: Annotated[
@@ -85,8 +85,7 @@ def demo(
     critic = f"torch:{folder / 'student'}" if train else "miniature:student"
     if refine:
         told.step("requests drawn, critiqued and drawn again; the best by the critic is kept")
-        painter = generator or "miniature:painter"
-        found["refined"] = _refined(critic, painter, folder, requests)
+        found["refined"] = _refined(critic, generator or _drawer(), folder, requests)
         told.gallery(found["refined"])
     if tuned is not None:
         told.step(
@@ -164,6 +163,16 @@ def _may_judge(flag: str, *, trained: bool) -> None:
         raise MissingExtraError(f"parrot demo {flag}", "torch") from error
     if not trained:
         shipped("student")
+
+
+def _drawer() -> str:
+    """The shipped generator where it can draw, else the simulated one."""
+    from importlib.util import find_spec
+
+    from parrot.backends.miniature.shipped import comes_with
+
+    there = find_spec("diffusers") is not None and comes_with("generator")
+    return "miniature:generator" if there else "miniature:painter"
 
 
 def _to_tune(generator: str | None) -> Path:

@@ -29,6 +29,13 @@ def draft_card(
     )
 
 
+def source_card(ref: object, prompt: str, run: Path, pictures: Pictures) -> str:
+    """A source image of an edit as an item of the same list, level with the drafts' pictures."""
+    shown = pictures.of(lambda: image_from_path(str(ref), root=run), f"Source image of: {prompt}")
+    rest = "<div></div>" * 3
+    return f"<li><div><h4>Source image</h4></div>\n<div>{shown}</div>{rest}</li>"
+
+
 def _head(draft: Mapping[str, Any], result: Mapping[str, Any], *, won: bool) -> str:
     total, first = number(draft.get("total")), number(result["first_reward"])
     change = ""

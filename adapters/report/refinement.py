@@ -14,8 +14,9 @@ from attrs import define, field
 
 from parrot.adapters.disk import object_of, read_object
 from parrot.adapters.report.charts import rounds_diagram
-from parrot.adapters.report.drafts import draft_card, reward
+from parrot.adapters.report.drafts import draft_card, reward, source_card
 from parrot.adapters.report.page import facts, figures, number, page, region, safe, simulated, table
+from parrot.adapters.report.pairs import MOST_SOURCES
 from parrot.adapters.report.pictures import MOST_EXAMPLES, Pictures, Room
 from parrot.adapters.report.rounds import Scored, best_by, rounds_of
 from parrot.core.errors import ConfigError, RecordError
@@ -136,7 +137,8 @@ def _said(value: float | None) -> str:
 def _request(result: Row, read: _Read, run: Path, pictures: Pictures) -> str:
     drafts = read.drafts.get(result["id"], {})
     try:
-        cards = [draft_card(drafts[at], result, run, pictures) for at in sorted(drafts)]
+        cards = _sources(result, run, pictures)
+        cards += [draft_card(drafts[at], result, run, pictures) for at in sorted(drafts)]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise RecordError(f"draft of {result['id']!r} is no row of refine: {error!r}") from None
     more = read.made[result["id"]] - _MOST_DRAFTS
@@ -151,6 +153,13 @@ def _request(result: Row, read: _Read, run: Path, pictures: Pictures) -> str:
         f"{region('Drafts of ' + result['prompt'], items)}\n"
         f"{cut}{f'<ul>{notes}</ul>' if notes else ''}</article>"
     )
+
+
+def _sources(result: Row, run: Path, pictures: Pictures) -> list[str]:
+    """What an edit begins from; runs of older versions do not say."""
+    held = result.get("sources")
+    some = held[:MOST_SOURCES] if isinstance(held, list) else []
+    return [source_card(ref, str(result["prompt"]), run, pictures) for ref in some]
 
 
 def _course(drafts: Iterable[Scored]) -> str:

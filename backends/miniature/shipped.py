@@ -20,13 +20,19 @@ def shipped(name: str) -> Path:
     if name not in SHIPPED:
         raise UnknownNameError("miniature checkpoint", name, SHIPPED)
     folder = WEIGHTS / SHIPPED[name]
-    if not any((folder / index).exists() for index in ("config.json", "model_index.json")):
+    if not comes_with(name):
         trained = "generator" if name in GENERATORS else "student"
         raise ConfigError(
             f"miniature:{name} does not come with this installation: name a folder instead, such as"
             f" one that `parrot miniature train {trained} --out` wrote"
         )
     return folder
+
+
+def comes_with(name: str) -> bool:
+    """Whether this installation has the checkpoint of that name."""
+    folder = WEIGHTS / SHIPPED[name]
+    return any((folder / index).exists() for index in ("config.json", "model_index.json"))
 
 
 def folder_of(text: str) -> Path:

@@ -1,9 +1,10 @@
 """The reward server under load: 64 clients, then ten times too many; beside its critic driven directly.
 
-    python tests/benchmarks/bench_server.py [SECONDS]
+    python tests/benchmarks/bench_server.py [SECONDS] [CRITIC]
 
 Prints requests a second of both, their ratio, statuses, and the server's memory. The critic is the
-simulated teacher, which computes on one thread; every drawing is another, so no reply is cached.
+simulated teacher, which computes on one thread, unless named (`miniature:student`); every drawing is
+another, so no reply is cached.
 """
 
 import asyncio
@@ -23,10 +24,11 @@ from parrot.backends.miniature.pairs import stream
 from parrot.core.rewards import Drawing
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
+CRITIC = sys.argv[2] if len(sys.argv) > 2 else "miniature:teacher"
 CLIENTS, QUEUE = 64, 128
 SERVER = [
     sys.executable, "-c", "from parrot.cli import main; main()", "serve", "--critic",
-    "miniature:teacher", "--port", "0", "--queue", str(QUEUE),
+    CRITIC, "--port", "0", "--queue", str(QUEUE),
 ]  # fmt: skip
 
 
@@ -78,7 +80,7 @@ import sys, time
 sys.path.insert(0, {here!r})
 import bench_server as b, parrot
 batch = list(b.drawings({n}))
-with parrot.RewardModel("miniature:teacher") as model:
+with parrot.RewardModel({critic!r}) as model:
     model(batch[:2])
     began, used = time.monotonic(), time.process_time()
     model(batch[2:])
@@ -95,7 +97,7 @@ def spent(pid):
 
 def direct(count):
     """Drawings a second of the clock, and seconds of processor time a drawing."""
-    code = DIRECT.format(here=str(Path(__file__).parent), n=count)
+    code = DIRECT.format(here=str(Path(__file__).parent), n=count, critic=CRITIC)
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rate, seconds = map(float, done.stdout.split())

@@ -68,6 +68,8 @@ def test_a_file_of_requests_leaves_a_whole_trace(done):
     results = rows(out / "results.jsonl")
     assert [r["id"] for r in results] == ["r0", "r1", "r2", "r3", "r4", "6"]
     assert told["requests"] == 6
+    assert [len(r["sources"]) for r in results] == [0, 0, 0, 0, 0, 1]
+    assert (out / results[5]["sources"][0]).read_bytes().startswith(b"\x89PNG")
     assert told["worsened"] == 0
     drafts = rows(out / "trace.jsonl")
     assert len(drafts) == told["drafts"] == sum(r["spent"]["drafts"] for r in results)

@@ -27,6 +27,19 @@ def test_drafts_stand_side_by_side_with_their_rewards(made, tmp_path):
     assert "Set aside: lost" in found.text
 
 
+def test_an_edit_shows_what_it_begins_from(made, tmp_path):
+    run = made.refined_run(tmp_path, requests=1, drafts=2)
+    place = run / "results.jsonl"
+    result = json.loads(place.read_text())
+    for sources, shown in ((["images/a.png"], 1), (["images/gone.png"], 0), ("odd", 0), ([7], 0)):
+        place.write_text(json.dumps(result | {"sources": sources}) + "\n")
+        found = made.harmless(refinement_page(run))
+        assert len(found.of("img")) == 2 + shown
+        assert ("Source image" in found.text) is (sources != "odd")
+    place.write_text(json.dumps(result | {"sources": ["images/a.png"] * 9}) + "\n")
+    assert len(made.harmless(refinement_page(run)).of("img")) == 2 + 4
+
+
 def test_a_run_folder_may_be_named_from_where_one_stands(made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(made.harmless(refinement_page(made.refined_run(Path("run")))).of("img")) == 4
