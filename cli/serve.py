@@ -54,6 +54,14 @@ def serve(
     samples: Annotated[
         int, typer.Option(min=1, help="Critiques a drawing.", rich_help_panel=options.WORDS)
     ] = 1,
+    expected: Annotated[
+        bool,
+        typer.Option(
+            "--expected",
+            help="Reward by expected scores, from the critic's log-probabilities.",
+            rich_help_panel=options.WORDS,
+        ),
+    ] = False,
     reply_format: options.FormatName = "markup",
     layout: options.LayoutName = "prefix-first",
     wording: options.WordingFile = None,
@@ -94,6 +102,7 @@ def serve(
         prompt=chosen_prompt(layout, reply_format, wording),
         samples=samples,
         form=chosen_member(Form, "form", form),
+        expected=expected,
         max_concurrency=concurrency,
         cached=cached,
     )

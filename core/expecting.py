@@ -15,7 +15,7 @@ from typing import Final
 
 from attrs import evolve
 
-from parrot.core.asks import Reply, TokenLogprob
+from parrot.core.asks import Failed, FailureKind, Reply, TokenLogprob
 from parrot.core.rubric import Scale
 
 TOP: Final = 20
@@ -53,6 +53,12 @@ def expected(reply: Reply, scale: Scale) -> Reply | None:
             said = _winner(sides) or field["winner"]
         text, at = text + reply.text[at:start] + said, end
     return evolve(reply, text=text + reply.text[at:], logprobs=None) if sides else None
+
+
+def weighed(reply: Reply, scale: Scale) -> Reply | Failed:
+    """`expected`, or the failure that stands for None."""
+    told = expected(reply, scale)
+    return told or Failed(FailureKind.UNREADABLE, "no log-probabilities of its scores")
 
 
 def _winner(sides: Mapping[str, float]) -> str | None:

@@ -16,7 +16,7 @@ from parrot.core.candidates import Order
 from parrot.core.critiques import Comparison, Critique, Score
 from parrot.core.engine import Engine, Job
 from parrot.core.errors import ConfigError
-from parrot.core.expecting import expected
+from parrot.core.expecting import weighed
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged, Judgement, request_key
 from parrot.core.pipelines.rationalizing import whole
@@ -142,9 +142,9 @@ def _scores(
     for reply in map(whole, replies):
         if isinstance(reply, Failed):
             return reply
-        told = expected(reply, rubric.scale) if how.expected else reply
-        if told is None:
-            return Failed(FailureKind.UNREADABLE, "no log-probabilities of its scores")
+        told = weighed(reply, rubric.scale) if how.expected else reply
+        if isinstance(told, Failed):
+            return told
         body = how.prompt.format.read(told.text, rubric, how.form).value
         for scores in _sides(body, order):
             mean = mean_score(scores, applicable)

@@ -57,6 +57,7 @@ class RewardModel:
         rivals: int | None = None,
         both_orders: bool = False,
         critiques_whole: bool = False,
+        expected: bool = False,
         max_concurrency: int = 64,
         cached: int = CACHED,
         known: Callable[[], Store] | None = None,
@@ -74,6 +75,7 @@ class RewardModel:
             rivals,
             both_orders,
             critiques_whole,
+            expected,
         )
         self._critic, self._known, self._retry = critic, known, retry
         self._max_concurrency, self._cached = max_concurrency, cached

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from parrot.core.asks import Ask, Failed, Reply, Sampling
 from parrot.core.errors import ConfigError
+from parrot.core.expecting import TOP, weighed
 from parrot.core.formats import Form
 from parrot.core.pipelines.judging import scores_ask
 from parrot.core.pipelines.rationalizing import whole
@@ -33,7 +34,9 @@ class Rewarding:
     samples: critiques a drawing, whose rewards are averaged. form: PAIRWISE makes the reward a win
     rate among the drawings of one request in the batch; `aggregate` and `samples` then rest.
     rivals: how many siblings each meets (see `meetings`). critiques_whole: critiques go to their
-    end, with a better request, which costs tokens and moves no score.
+    end, with a better request, which costs tokens and moves no score. expected: rewards from expected
+    scores (`core.expecting`), which part drawings that are given equal scores; the critic must give
+    log-probabilities.
     """
 
     rubric: Rubric | None = None
@@ -45,6 +48,7 @@ class Rewarding:
     rivals: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     both_orders: bool = False
     critiques_whole: bool = False
+    expected: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.rubric is not None and TOTAL in self.rubric.keys:
@@ -56,7 +60,9 @@ class Rewarding:
     @property
     def how_to_sample(self) -> Sampling:
         """The given sampling; else greedy for one sample and temperature 0.7 for several."""
-        return self.sampling or Sampling(temperature=0.0 if self.samples == 1 else 0.7)
+        given = self.sampling or Sampling(temperature=0.0 if self.samples == 1 else 0.7)
+        wanting = self.expected and not given.top_logprobs
+        return evolve(given, top_logprobs=TOP) if wanting else given
 
     def asks(self, drawings: Sequence[Drawing]) -> tuple[Ask, ...]:
         """All asks of a batch, in the order in which `read` wants the replies."""
@@ -90,11 +96,18 @@ class Rewarding:
         return scores_ask(self.prompt, request, image, rubric, sampling=sampling, sample=sample)
 
     def _outcome(self, drawing: Drawing, answer: Reply | Failed) -> Outcome:
-        reply, rubric = whole(answer), self.rubric_of(drawing)
+        rubric = self.rubric_of(drawing)
+        reply = self._told(answer, rubric)
         if isinstance(reply, Failed):
             return Unscored(reply)
         critique = self.prompt.format.read(reply.text, rubric, Form.POINTWISE).value
         return reward_of(critique, rubric, drawing.request, self.aggregate)
+
+    def _told(self, answer: Reply | Failed, rubric: Rubric) -> Reply | Failed:
+        reply = whole(answer)
+        if isinstance(reply, Failed) or not self.expected:
+            return reply
+        return weighed(reply, rubric.scale)
 
     def _meetings(self, drawings: Sequence[Drawing]) -> tuple[Meeting, ...]:
         keys = [group_key(drawing) for drawing in drawings]
@@ -110,9 +123,10 @@ class Rewarding:
     def _result(
         self, drawings: Sequence[Drawing], met: Meeting, answer: Reply | Failed
     ) -> Result | Failed:
-        reply, drawing = whole(answer), drawings[met.a]
+        drawing = drawings[met.a]
+        rubric = self.rubric_of(drawing)
+        reply = self._told(answer, rubric)
         if isinstance(reply, Failed):
             return reply
-        rubric = self.rubric_of(drawing)
         body = self.prompt.format.read(reply.text, rubric, Form.PAIRWISE).value
         return result_of(body, rubric, drawing.request)

@@ -234,3 +234,10 @@ def test_a_run_without_a_state_goes_on_from_a_shipped_base(small, tmp_path):
     assert not torch.equal(again.model.state_dict()["model.language_model.norm.weight"], moved)
     with pytest.raises(ValueError, match="no student lies in"):
         Training(Setup(state=tmp_path / "third", begin=tmp_path / "nowhere"))
+
+
+def test_only_digits_of_scores_count_little(tokenizer):
+    weights = run.score_weights(tokenizer)
+    light = {tokenizer.decode([i]) for i in (weights < 1).nonzero()[:, 0].tolist()}
+    assert light == {f"{mark}{n}" for mark in (" ", ".") for n in range(10)}
+    assert len(weights) == run.student_of(len(weights), seed=0).lm_head.out_features

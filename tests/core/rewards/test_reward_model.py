@@ -1,16 +1,18 @@
 """`RewardModel`: from any thread and loop, after fork and spawn, and when the critic fails."""
 
 import asyncio
+import math
 import multiprocessing
 import os
 import pickle
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import parrot
-from parrot.core.asks import FailureKind, Finish, Reply, Sampling, Until
+from parrot.core.asks import FailureKind, Finish, Reply, Sampling, TokenLogprob, Until
 from parrot.core.engine import MemoryStore, RetryPolicy
 from parrot.core.engine.bounded import BoundedStore
 from parrot.core.errors import AccessError, ConfigError, RejectedError, RunStopped
@@ -255,6 +257,34 @@ def test_a_cancelled_caller_leaves_the_others_alone():
 
     with parrot.RewardModel(Waiting(critique_by_size)) as model:
         assert [one.total for one in asyncio.run(main(model))] == [expected(d) for d in drawings(4)]
+
+
+def sureness(image):
+    return 0.5 + int(image.sha256[0], 16) / 40
+
+
+@pytest.mark.parametrize("spelt", [True, False])
+def test_expected_scores_part_what_is_given_equal_scores(spelt):
+    def script(ask):
+        assert ask.sampling.top_logprobs
+        text = re.sub(r"Score: \d\.\d", "Score: 3", critique_by_size(ask))
+        sure, other = sureness(ask.images[0]), 1 - sureness(ask.images[0])
+        weighed = TokenLogprob(
+            " 3", math.log(sure), ((" 3", math.log(sure)), (" 1", math.log(other)))
+        )
+        parts = re.split(r"(?<=Score:)( 3)", text)
+        tokens = tuple(weighed if part == " 3" else TokenLogprob(part, 0.0) for part in parts)
+        return Reply(text, logprobs=tokens if spelt else tokens[1:])
+
+    with scripted(script, expected=True) as model:
+        got = model(drawings(6))
+    if not spelt:
+        assert {one.failure.detail for one in got} == {"no log-probabilities of its scores"}
+        return
+    for drawing, one in zip(drawings(6), got, strict=True):
+        sure = sureness(drawing.image)
+        assert one.total == pytest.approx((3 * sure + (1 - sure) - 1) / 3, abs=1e-3)
+    assert len({round(one.total, 6) for one in got}) > 2
 
 
 def test_samples_differ_by_their_index_and_are_averaged():

@@ -49,6 +49,7 @@ RATE: Final = 1.5e-3
 _LOGGED: Final = 20.0  # seconds between two lines of the log
 _MEASURED: Final = 900.0
 _PER_KIND: Final = 64  # lessons of each kind in a measurement
+_BLIND: Final = 0.1
 Log = Callable[[Mapping[str, Any]], None]
 
 
@@ -129,6 +130,7 @@ class Training:
             compile_layers(self.model)
         self.reader = reader_of(setup.seed).to(self.device)
         self.average = Average(self.model, decay=0.998)
+        self._weights = score_weights(self.tokenizer).to(self.device)
         self.optimizers = optimizers_of(((self.model, 1.0), (self.reader, 1.0)), Rates(RATE))
         self.state = State(
             models={"student": self.model, "reader": self.reader},
@@ -197,7 +199,7 @@ class Training:
         batch = self.lessons.take()
         fed = {k: v.to(self.device) for k, v in collated(batch).items()}
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = answer_loss(self.model, fed)
+            loss = answer_loss(self.model, fed, self._weights)
         loss.backward()
         self.state.samples += len(batch)
         return {"loss": float(loss.detach()), "tokens": float(fed["input_ids"].numel())}
@@ -243,13 +245,30 @@ class Training:
         self.averaged().to(torch.bfloat16).save_pretrained(out)
 
 
-def answer_loss(model: Any, fed: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Mean cross entropy over the tokens of the answers; no other token is scored."""
+def answer_loss(
+    model: Any, fed: Mapping[str, torch.Tensor], weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean cross entropy over the tokens of the answers; no other token is scored.
+
+    weights: (vocabulary,), how much each token counts; all alike where none are given.
+    """
     inputs = {name: value for name, value in fed.items() if name != "labels"}
     hidden = model.model(**inputs, use_cache=False).last_hidden_state[:, :-1]
     targets = fed["labels"][:, 1:]
     asked = targets != MASKED
-    return nn.functional.cross_entropy(model.lm_head(hidden[asked]).float(), targets[asked])
+    logits = model.lm_head(hidden[asked]).float()
+    return nn.functional.cross_entropy(logits, targets[asked], weights)
+
+
+def score_weights(tokenizer: Tokenizer) -> torch.Tensor:
+    """How much each token counts: digits of scores little, since they are drawn blindly.
+
+    Nobody can learn what they will be, and at full weight most of the gradient would be their noise.
+    """
+    weights = torch.ones(tokenizer.get_vocab_size())
+    digits = (f"{mark}{n}" for mark in (" ", ".") for n in range(10))
+    weights[[tokenizer.encode(digit).ids[0] for digit in digits]] = _BLIND
+    return weights
 
 
 def train_student(setup: Setup, log: Log, now: Callable[[], float] = time.monotonic) -> None:
