@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -99,6 +100,10 @@ def tune(
         str, _in(REWARDS, "pointwise, or pairwise: win rates inside a request's group.")
     ] = "pointwise",
     samples: Annotated[int, _in(REWARDS, "Critiques a drawing.", min=1)] = 1,
+    expected: Annotated[
+        bool,
+        _in(REWARDS, "Rewards from expected scores, by the critic's log-probabilities."),
+    ] = False,
     reply_format: options.FormatName = "markup",
     layout: options.LayoutName = "prefix-first",
     wording: options.WordingFile = None,
@@ -127,6 +132,7 @@ def tune(
         raise MissingExtraError("parrot tune", "diffusers") from error
     from parrot.core.rewards.groups import GroupFilter
 
+    _refuse_ranks()
     plan = tuning.Recipe(
         method=chosen_member(tuning.Method, "method", method),
         steps=steps,
@@ -168,6 +174,16 @@ def tune(
     print(f"{done.steps} of {steps} steps{_rewards(done.last)}: {done.folder}")
 
 
+def _refuse_ranks() -> None:
+    """Every rank would draw and learn the same, and write over the others. Raises ConfigError."""
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    if ranks != "1":
+        raise ConfigError(
+            f"tune trains on one device, not in {ranks} ranks: run it alone, or write a"
+            " configuration for a cluster by --recipe flow-factory"
+        )
+
+
 def _requests(place: Path, limit: int | None) -> list[Request]:
     from parrot.adapters.traces import requests_in
 
@@ -192,6 +208,7 @@ def _score(given: Mapping[str, Any]) -> AbstractContextManager[Any]:
         prompt=chosen_prompt(given["layout"], given["reply_format"], given["wording"]),
         samples=given["samples"],
         form=chosen_member(Form, "form", given["form"]),
+        expected=given["expected"],
         max_concurrency=concurrency,
     )
 

@@ -121,6 +121,14 @@ def test_wrong_options_are_one_line(monkeypatch, capsys, asked, given, said):
     assert said in capsys.readouterr().err
 
 
+def test_several_ranks_are_refused(monkeypatch, capsys, asked):
+    pytest.importorskip("peft", reason="the extra `diffusers` is not installed")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    usual = ("--generator", "x", "--reward", "python:my_reward:redness", "--prompts", asked)
+    assert run(monkeypatch, *usual, "--out", "out") == 2
+    assert "not in 2 ranks" in capsys.readouterr().err
+
+
 def test_a_configuration_for_flow_factory_is_written_instead(monkeypatch, capsys, tmp_path, asked):
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     out = tmp_path / "ff"
