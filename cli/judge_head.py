@@ -22,14 +22,22 @@ _AT_ONCE: Final = 64
 
 
 def opened_head(spec: str, how: Judging) -> ScalarHead:
-    """The head of `head:DIR`. Raises ConfigError for samples, which a head does not draw."""
+    """The head of `head:DIR`, or the shipped one of `head:miniature:head`.
+
+    Raises ConfigError for samples, which a head does not draw.
+    """
     if how.samples > 1:
         raise ConfigError("a scalar head gives one number an image: --samples is 1")
     try:
         from parrot.backends.torch.head import open_head
     except ImportError as error:
         raise MissingExtraError("a head: model", "torch") from error
-    return open_head(parse_spec(spec).target, prompt=how.prompt)
+    target = parse_spec(spec).target
+    if target.startswith("miniature:"):
+        from parrot.backends.miniature.shipped import folder_of
+
+        target = str(folder_of(target))
+    return open_head(target, prompt=how.prompt)
 
 
 def head_judgements(

@@ -10,8 +10,15 @@ from parrot.core.errors import ConfigError, UnknownNameError
 WEIGHTS: Final = Path(__file__).parent / "weights"
 STUDENTS: Final = {"base": "student-base", "student": "student"}
 GENERATORS: Final = {"generator": "generator"}
-SHIPPED: Final = STUDENTS | GENERATORS
+HEADS: Final = {"head": "student-head"}
+SHIPPED: Final = STUDENTS | GENERATORS | HEADS
 """Names after `miniature:`, and folders under `weights/`."""
+_MADE_BY: Final = {
+    "base": "miniature train student",
+    "student": "distil",
+    "head": "train-head",
+    "generator": "miniature train generator",
+}
 _KIND: Final = "miniature:"
 
 
@@ -21,10 +28,9 @@ def shipped(name: str) -> Path:
         raise UnknownNameError("miniature checkpoint", name, SHIPPED)
     folder = WEIGHTS / SHIPPED[name]
     if not comes_with(name):
-        trained = "generator" if name in GENERATORS else "student"
         raise ConfigError(
             f"miniature:{name} does not come with this installation: name a folder instead, such as"
-            f" one that `parrot miniature train {trained} --out` wrote"
+            f" one that `parrot {_MADE_BY[name]} --out` wrote"
         )
     return folder
 
