@@ -31,3 +31,13 @@ def test_models_of_the_kind_are_the_teacher_and_what_is_shipped(tmp_path, monkey
         open_model("miniature:student")
     with pytest.raises(UnknownNameError, match="miniature model 'pupil'"):
         open_model("miniature:pupil")
+
+
+@pytest.mark.parametrize("name", shipped.SHIPPED)
+def test_every_named_checkpoint_comes_with_the_library_whole(name):
+    folder = shipped.shipped(name)
+    parts = [p.parent for p in folder.rglob("config.json")]
+    assert parts
+    assert all(list(part.glob("*.safetensors")) for part in parts)
+    assert (folder / "README.md").read_text().startswith("---\n")
+    assert sum(p.stat().st_size for p in folder.rglob("*")) < 12 * 2**20
