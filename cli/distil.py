@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parrot.backends.miniature.shipped import folder_of
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 
@@ -24,7 +25,9 @@ Runs = list[Path]
 def distil(
     runs: Annotated[Runs, typer.Argument(help="Run folders of rationalize and project.")],
     *,
-    base: Annotated[Path, typer.Option(help="Folder of the checkpoint to start from.")],
+    base: Annotated[
+        str, typer.Option(help="Folder of the checkpoint to start from, or miniature:base.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the student; the same command goes on.")],
     held: Annotated[
         Runs | None, typer.Option(help="Run folders to look at on the way, never learned from.")
@@ -75,7 +78,7 @@ def distil(
     )
     kept_out = dict(_candidates(held or []))
     done = trained(
-        base,
+        folder_of(base),
         _examples(_candidates(runs), prompt, bare=scores_only),
         out,
         recipe=recipe,

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from parrot.backends.miniature.shipped import folder_of
 from parrot.core.errors import MissingExtraError
 
 
 def export_onnx(
-    path: Annotated[Path, typer.Argument(help="Folder of a Qwen3-VL checkpoint.")],
+    path: Annotated[
+        str, typer.Argument(help="Folder of a Qwen3-VL checkpoint, or miniature:student.")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Folder for the graphs; must be new or empty.")],
     dtype: Annotated[
@@ -24,7 +27,7 @@ def export_onnx(
         from parrot.backends.torch.loading import Options, load
     except ImportError as error:
         raise MissingExtraError("parrot export-onnx", "onnx-export") from error
-    loaded = load(path, Options(dtype="float32", device="cpu"))
+    loaded = load(folder_of(path), Options(dtype="float32", device="cpu"))
     folder = export(
         loaded.model, loaded.tokenizer, loaded.images, out, name=loaded.name, dtype=dtype
     )

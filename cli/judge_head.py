@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from parrot.backends.miniature.shipped import folder_of
 from parrot.core.candidates import Order
 from parrot.core.errors import ConfigError, MissingExtraError
 from parrot.core.judgements import Judged
@@ -32,12 +33,7 @@ def opened_head(spec: str, how: Judging) -> ScalarHead:
         from parrot.backends.torch.head import open_head
     except ImportError as error:
         raise MissingExtraError("a head: model", "torch") from error
-    target = parse_spec(spec).target
-    if target.startswith("miniature:"):
-        from parrot.backends.miniature.shipped import folder_of
-
-        target = str(folder_of(target))
-    return open_head(target, prompt=how.prompt)
+    return open_head(folder_of(parse_spec(spec).target), prompt=how.prompt)
 
 
 def head_judgements(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parrot.backends.miniature.shipped import folder_of
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 
@@ -23,7 +24,9 @@ def train_head(
         typer.Argument(metavar="PAIRS", help="Preference pairs: JSONL, Parquet or a folder."),
     ],
     *,
-    base: Annotated[Path, typer.Option(help="Folder of the checkpoint to start from.")],
+    base: Annotated[
+        str, typer.Option(help="Folder of the checkpoint to start from, or miniature:base.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the head; the same command goes on.")],
     held: Annotated[
         Path | None, typer.Option(help="Pairs to look at on the way, never learned from.")
@@ -72,7 +75,7 @@ def train_head(
         device=device,
     )
     done = trained(
-        base,
+        folder_of(base),
         _pairs(pairs, schema, images_root)[:limit],
         out,
         recipe=recipe,

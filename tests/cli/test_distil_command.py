@@ -122,3 +122,16 @@ def test_a_scalar_head_comes_out_of_pairs_and_judges_them(monkeypatch, capsys, t
     )
     assert refused == 2
     assert "--samples is 1" in capsys.readouterr().err
+
+
+def test_a_base_may_be_a_shipped_one_by_name(monkeypatch, capsys, tmp_path, runs):
+    begun = []
+    monkeypatch.setattr(
+        "parrot.backends.torch.distil.distil",
+        lambda base, *_, **__: begun.append(base) or pytest.fail("begun"),
+    )
+    with pytest.raises(pytest.fail.Exception):
+        run(monkeypatch, "distil", *runs, "--base", "miniature:base", "--out", tmp_path / "out")
+    assert begun[0].name == "student-base"
+    assert run(monkeypatch, "distil", *runs, "--base", "miniature:bass", "--out", tmp_path) == 2
+    assert "unknown miniature checkpoint 'bass'" in capsys.readouterr().err
