@@ -47,7 +47,7 @@ def demo(
     base: Annotated[
         str, typer.Option(help="Folder to distil from, or miniature:base.")
     ] = "miniature:base",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 400,
     tests: Annotated[int, typer.Option(min=1, help="Held-out pairs to judge.")] = 200,
     requests: Annotated[int, typer.Option(min=1, help="Requests to draw and refine.")] = 24,
     tuning_steps: Annotated[int, typer.Option(min=1, help="Steps of --full.")] = 30,

@@ -30,7 +30,8 @@ def student_of_demo(
     base: Path, runs: list[Path], folder: Path, *, steps: int, seed: int, device: str
 ) -> Distilled:
     """Distils from all rationales that the runs kept. Raises ConfigError where there are none."""
-    recipe = Recipe(steps=steps, rate=RATE, seed=seed, device=device, bf16=False)
+    # Without its tower a student of so few pairs learns to write and not to look.
+    recipe = Recipe(steps=steps, rate=RATE, tower=True, seed=seed, device=device, bf16=False)
     return distil(base, list(_examples(runs)), folder, recipe=recipe, say=_say)
 
 

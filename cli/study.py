@@ -61,6 +61,9 @@ def parrot(
     teacher: Annotated[str, typer.Option(help="Who writes rationales.")] = "miniature:teacher",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
     bf16: Annotated[bool, typer.Option("--bf16", help="Train in bfloat16.")] = False,
+    tower: Annotated[
+        bool, typer.Option("--tower", help="Train the vision tower too, of students and heads.")
+    ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Threads that torch may use.")] = 1,
     part: Annotated[
         str, typer.Option(help="Which cells: 1/2 and 2/2 share them between two processes.")
@@ -92,7 +95,9 @@ def parrot(
 
     torch.set_num_threads(threads)
     design = _design(budget, sizes, seeds, arms, equal, tests, least, most)
-    settings = Settings(folder_of(base), design, teacher, rate, head_rate, device, bf16, part, keep)
+    settings = Settings(
+        folder_of(base), design, teacher, rate, head_rate, device, bf16, part, keep, tower
+    )
     failed = _run(Folder(out), settings)
     _report(out, as_json=as_json)
     if failed:

@@ -36,7 +36,9 @@ PROMPT: Final = Prompt()
 
 @frozen(slots=True)
 class Settings:
-    """How every cell is made. rate: of students; head_rate: of scalar heads; bf16: both train in it."""
+    """How every cell is made. rate: of students; head_rate: of scalar heads; bf16: both train in it;
+    tower: the vision tower is trained too, of both.
+    """
 
     base: Path
     design: Design
@@ -47,6 +49,7 @@ class Settings:
     bf16: bool = False
     part: str = "1/1"
     keep: bool = False
+    tower: bool = False
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -60,6 +63,7 @@ class Settings:
             "rate": self.rate,
             "head_rate": self.head_rate,
             "bf16": self.bf16,
+            "tower": self.tower,
             "prompt": PROMPT.id,
             "seed_varies": "training pairs, the teacher's draws, the order of learning",
             **design,
@@ -131,6 +135,7 @@ class Runner:
             seed=cell.seed,
             device=self.settings.device,
             bf16=self.settings.bf16,
+            tower=self.settings.tower,
         )
 
     def _taught(self, cell: Cell) -> Taught:
