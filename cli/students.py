@@ -25,10 +25,16 @@ def student_judgements(
     folder: Path, pairs: Sequence[PreferencePair], *, prompt: Prompt, device: str
 ) -> list[Judged]:
     """A student's winners in both orders, each comparison written to its end."""
-    from parrot.backends.torch import open_model
-
     sampling = Sampling(temperature=0.0, max_tokens=LONGEST)
     how = Judging(prompt, orders=BOTH_ORDERS, sampling=sampling)
+    return judged_by(folder, pairs, how, device=device)
+
+
+def judged_by(
+    folder: Path, pairs: Sequence[PreferencePair], how: Judging, *, device: str
+) -> list[Judged]:
+    """A student's judgements in any form."""
+    from parrot.backends.torch import open_model
 
     async def work() -> list[Judged]:
         model = open_model(str(folder), max_batch=_BATCH, dtype="float32", device=device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -176,10 +175,11 @@ def tune(
 
 def _refuse_ranks() -> None:
     """Every rank would draw and learn the same, and write over the others. Raises ConfigError."""
-    ranks = os.environ.get("WORLD_SIZE", "1")
-    if ranks != "1":
+    from parrot.backends.torch.training import ranks
+
+    if ranks() > 1:
         raise ConfigError(
-            f"tune trains on one device, not in {ranks} ranks: run it alone, or write a"
+            f"tune trains on one device, not in {ranks()} ranks: run it alone, or write a"
             " configuration for a cluster by --recipe flow-factory"
         )
 

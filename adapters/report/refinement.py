@@ -136,8 +136,8 @@ def _said(value: float | None) -> str:
 
 def _request(result: Row, read: _Read, run: Path, pictures: Pictures) -> str:
     drafts = read.drafts.get(result["id"], {})
+    cards = _sources(result, run, pictures)
     try:
-        cards = _sources(result, run, pictures)
         cards += [draft_card(drafts[at], result, run, pictures) for at in sorted(drafts)]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise RecordError(f"draft of {result['id']!r} is no row of refine: {error!r}") from None

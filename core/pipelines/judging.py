@@ -21,7 +21,7 @@ from parrot.core.formats import Form
 from parrot.core.judgements import Judged, Judgement, request_key
 from parrot.core.pipelines.rationalizing import whole
 from parrot.core.prompts.judging import Prompt
-from parrot.core.rubric import Rubric, rubric_for
+from parrot.core.rubric import Rubric, Scale, rubric_for
 from parrot.core.values import Image, Label, PreferencePair, Request, Unloadable
 
 
@@ -139,10 +139,8 @@ def _scores(
     rubric = how.rubric_of(pair)
     applicable = rubric.applicable(pair.request)
     means: list[float] = []
-    for reply in map(whole, replies):
-        if isinstance(reply, Failed):
-            return reply
-        told = weighed(reply, rubric.scale) if how.expected else reply
+    for reply in replies:
+        told = readable(reply, rubric.scale, expected=how.expected)
         if isinstance(told, Failed):
             return told
         body = how.prompt.format.read(told.text, rubric, how.form).value
@@ -153,6 +151,14 @@ def _scores(
             means.append(mean)
     a, b = means
     return a, b
+
+
+def readable(answer: Reply | Failed, scale: Scale, *, expected: bool) -> Reply | Failed:
+    """A whole reply as scores are read from it, written or expected ones; or why none can be."""
+    reply = whole(answer)
+    if isinstance(reply, Failed) or not expected:
+        return reply
+    return weighed(reply, scale)
 
 
 def _sides(body: Comparison | Critique, order: Order) -> Iterator[Mapping[str, Score]]:

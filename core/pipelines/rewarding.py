@@ -12,10 +12,9 @@ from attrs import evolve, field, frozen, validators
 
 from parrot.core.asks import Ask, Failed, Reply, Sampling
 from parrot.core.errors import ConfigError
-from parrot.core.expecting import TOP, weighed
+from parrot.core.expecting import TOP
 from parrot.core.formats import Form
-from parrot.core.pipelines.judging import scores_ask
-from parrot.core.pipelines.rationalizing import whole
+from parrot.core.pipelines.judging import readable, scores_ask
 from parrot.core.prompts.judging import Prompt
 from parrot.core.rewards.aggregates import Aggregate, mean
 from parrot.core.rewards.groups import group_key
@@ -97,17 +96,11 @@ class Rewarding:
 
     def _outcome(self, drawing: Drawing, answer: Reply | Failed) -> Outcome:
         rubric = self.rubric_of(drawing)
-        reply = self._told(answer, rubric)
+        reply = readable(answer, rubric.scale, expected=self.expected)
         if isinstance(reply, Failed):
             return Unscored(reply)
         critique = self.prompt.format.read(reply.text, rubric, Form.POINTWISE).value
         return reward_of(critique, rubric, drawing.request, self.aggregate)
-
-    def _told(self, answer: Reply | Failed, rubric: Rubric) -> Reply | Failed:
-        reply = whole(answer)
-        if isinstance(reply, Failed) or not self.expected:
-            return reply
-        return weighed(reply, rubric.scale)
 
     def _meetings(self, drawings: Sequence[Drawing]) -> tuple[Meeting, ...]:
         keys = [group_key(drawing) for drawing in drawings]
@@ -125,7 +118,7 @@ class Rewarding:
     ) -> Result | Failed:
         drawing = drawings[met.a]
         rubric = self.rubric_of(drawing)
-        reply = self._told(answer, rubric)
+        reply = readable(answer, rubric.scale, expected=self.expected)
         if isinstance(reply, Failed):
             return reply
         body = self.prompt.format.read(reply.text, rubric, Form.PAIRWISE).value

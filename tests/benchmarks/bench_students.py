@@ -13,14 +13,11 @@ from attrs import evolve
 
 from parrot.backends.miniature.shipped import folder_of
 from parrot.backends.miniature.studied import held_out
-from parrot.backends.torch import open_model
-from parrot.cli.session import run_async
-from parrot.cli.students import LONGEST, head_judgements_of, student_judgements
+from parrot.cli.students import LONGEST, head_judgements_of, judged_by, student_judgements
 from parrot.core.asks import Sampling
-from parrot.core.engine import Engine
 from parrot.core.expecting import TOP
 from parrot.core.formats import Form
-from parrot.core.pipelines.judging import Judging, judge
+from parrot.core.pipelines.judging import Judging
 from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.prompts.judging import Prompt
 from parrot.core.studies.cells import Arm, Cell
@@ -34,15 +31,6 @@ POINTWISE = Judging(Prompt(), form=Form.POINTWISE, sampling=GREEDY)
 EXPECTED = Judging(
     Prompt(), orders=BOTH_ORDERS, sampling=evolve(GREEDY, top_logprobs=TOP), expected=True
 )
-
-
-def judged(folder, pairs, how):
-    async def work():
-        model = open_model(str(folder), max_batch=64, dtype="float32", device="cpu")
-        async with Engine(model, max_concurrency=256) as engine:
-            return [row async for rows in judge(pairs, engine, how) for row in rows]
-
-    return run_async(work)
 
 
 def main():
@@ -63,8 +51,14 @@ def main():
         (Arm.ANCHORED_FULL, 1, student_judgements(student, pairs, **how)),
         (Arm.HEAD, 1, head_judgements_of(head, pairs, **how)),
     )
-    told("An image at a time", (Arm.ANCHORED_FULL, 1, judged(student, pairs, POINTWISE)))
-    told("By expected scores", (Arm.ANCHORED_FULL, 1, judged(student, pairs, EXPECTED)))
+    told(
+        "An image at a time",
+        (Arm.ANCHORED_FULL, 1, judged_by(student, pairs, POINTWISE, device="cpu")),
+    )
+    told(
+        "By expected scores",
+        (Arm.ANCHORED_FULL, 1, judged_by(student, pairs, EXPECTED, device="cpu")),
+    )
 
 
 if __name__ == "__main__":

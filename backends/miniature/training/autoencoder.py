@@ -19,6 +19,7 @@ from parrot.backends.miniature.chance import digest_of
 from parrot.backends.miniature.draw import pixels_of
 from parrot.backends.miniature.reader import Seen, read
 from parrot.backends.miniature.training.loop import Line, Schedule
+from parrot.backends.miniature.training.optimizers import take_step
 from parrot.backends.miniature.training.pixels import to_pixels, to_tensor
 from parrot.backends.miniature.training.scenes import fresh_scenes, image_batch
 from parrot.backends.miniature.training.state import Average, State
@@ -102,15 +103,12 @@ class AutoencoderRun:
     def advance(self) -> float:
         """One step; returns the loss."""
         step, size = self.state.step, self.settings.batch
-        for group in self._adam.param_groups:
-            group["lr"] = self._schedule.rate(self.state.samples)
         images = to_tensor(image_batch(size, seed=self.settings.seed, step=step)).to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=_half(self._device)):
             loss = self._loss(images.contiguous(memory_format=torch.channels_last), step)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
+        take_step(self.state.optimizers, self._schedule.rate(self.state.samples))
         self._average.update(self.model, step)
         self.state.step, self.state.samples = step + 1, self.state.samples + size
         return float(loss.detach())

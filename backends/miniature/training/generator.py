@@ -36,7 +36,7 @@ from parrot.backends.miniature.training.flow import (
 )
 from parrot.backends.miniature.training.grading import graded
 from parrot.backends.miniature.training.loop import Line, Schedule
-from parrot.backends.miniature.training.optimizers import Rates, optimizers_of, take_step
+from parrot.backends.miniature.training.optimizers import optimizers_of, take_step
 from parrot.backends.miniature.training.parts import (
     Sizes,
     build_clip,
@@ -99,7 +99,7 @@ class GeneratorRun:
         }
         self._optimizers = optimizers_of(
             [(part, _share(settings, name)) for name, part in self._parts.items()],
-            Rates(settings.peak, inner=_INNER),
+            inner=_INNER,
         )
         self._schedule = Schedule(settings.peak, settings.total, settings.warm)
         self._read_t5, self._read_clip = t5_tokenizer(), clip_tokenizer()

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import torch
-from attrs import frozen
 from torch import nn
 
 Optimizers = Mapping[str, torch.optim.Optimizer]
@@ -20,40 +19,30 @@ _AT_THE_RIM: Final = re.compile(r"embed|lm_head|proj_out|shared|relative|^(?!.*\
 _BETAS: Final = (0.9, 0.98)
 
 
-@frozen(slots=True)
-class Rates:
-    """How far a step goes. inner: Muon's rate as a share of AdamW's; decay: of matrices.
+def optimizers_of(
+    parts: Iterable[tuple[nn.Module, float]], *, inner: float = 1.0, decay: float = 0.01
+) -> Optimizers:
+    """Both optimizers over networks and each one's share of the rate, which `take_step` is given.
 
-    Muon's update is scaled to the size that AdamW's has (`match_rms_adamw`, arXiv 2502.16982).
+    inner: Muon's rate as a share of AdamW's; its update is scaled to the size that AdamW's has
+    (`match_rms_adamw`, arXiv 2502.16982). decay: of matrices.
     """
-
-    peak: float
-    inner: float = 1.0
-    decay: float = 0.01
-
-
-def optimizers_of(parts: Iterable[tuple[nn.Module, float]], rates: Rates) -> Optimizers:
-    """Both optimizers over networks and each one's share of the rate."""
-    inner: list[dict[str, Any]] = []
+    within: list[dict[str, Any]] = []
     rim: list[dict[str, Any]] = []
     for part, share in parts:
         named = list(part.named_parameters())
-        within = [p for name, p in named if _inner(name, p)]
-        if within:
-            inner.append({"params": within, "share": share * rates.inner})
-        for decay, some in (
-            (rates.decay, [p for name, p in named if p.ndim >= 2 and not _inner(name, p)]),
+        matrices = [p for name, p in named if _inner(name, p)]
+        if matrices:
+            within.append({"params": matrices, "share": share * inner})
+        for fade, some in (
+            (decay, [p for name, p in named if p.ndim >= 2 and not _inner(name, p)]),
             (0.0, [p for _, p in named if p.ndim < 2]),
         ):
             if some:
-                rim.append({"params": some, "share": share, "weight_decay": decay})
-    made: dict[str, torch.optim.Optimizer] = {
-        "adamw": torch.optim.AdamW(rim, lr=rates.peak, betas=_BETAS)
-    }
-    if inner:
-        made["muon"] = torch.optim.Muon(
-            inner, lr=rates.peak, weight_decay=rates.decay, adjust_lr_fn="match_rms_adamw"
-        )
+                rim.append({"params": some, "share": share, "weight_decay": fade})
+    made: dict[str, torch.optim.Optimizer] = {"adamw": torch.optim.AdamW(rim, betas=_BETAS)}
+    if within:
+        made["muon"] = torch.optim.Muon(within, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return made
 
 
@@ -61,7 +50,7 @@ def take_step(optimizers: Optimizers, rate: float) -> None:
     """One step of all of them at the rate, and their gradients cleared."""
     for one in optimizers.values():
         for group in one.param_groups:
-            group["lr"] = rate * group["share"]
+            group["lr"] = rate * group.get("share", 1.0)
         one.step()
         one.zero_grad(set_to_none=True)
 

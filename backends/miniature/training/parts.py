@@ -160,4 +160,5 @@ def pipeline_of(
 def write_pipeline(pipeline: Any, folder: str | Path) -> None:
     """The folder in bf16 that `FluxPipeline` and `FluxKontextPipeline` load with from_pretrained."""
     pipeline.to(dtype=torch.bfloat16)
+    pipeline.vae.register_to_config(_name_or_path="")  # else the folder it was loaded from
     pipeline.save_pretrained(folder, safe_serialization=True)

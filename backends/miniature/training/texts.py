@@ -27,6 +27,7 @@ from parrot.backends.miniature.training.captions import (
 )
 from parrot.backends.miniature.training.labels import TOKEN_CLASSES, WHOLE_CLASSES, labels_of
 from parrot.backends.miniature.training.loop import Line, Schedule
+from parrot.backends.miniature.training.optimizers import take_step
 from parrot.backends.miniature.training.parts import Sizes, build_clip, build_t5
 from parrot.backends.miniature.training.prompt_tokens import (
     LENGTH,
@@ -96,8 +97,6 @@ class TextRun:
     def advance(self) -> float:
         """One step on half drawings, half edits; returns the loss."""
         settings, step = self.settings, self.state.step
-        for group in self._adam.param_groups:
-            group["lr"] = self._schedule.rate(self.state.samples)
         half = settings.batch // 2
         shown = drawn_batch(half, seed=settings.seed, step=-1 - step)
         shown += changed_batch(half, seed=settings.seed, step=-1 - step)
@@ -107,8 +106,7 @@ class TextRun:
         torch.nn.utils.clip_grad_norm_(
             [p for group in self._adam.param_groups for p in group["params"]], 1.0
         )
-        self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
+        take_step(self.state.optimizers, self._schedule.rate(self.state.samples))
         self.state.step, self.state.samples = step + 1, self.state.samples + 2 * half
         return float(loss.detach())
 

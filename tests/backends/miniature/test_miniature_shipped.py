@@ -41,3 +41,4 @@ def test_every_named_checkpoint_comes_with_the_library_whole(name):
     assert all(list(part.glob("*.safetensors")) for part in parts)
     assert (folder / "README.md").read_text().startswith("---\n")
     assert sum(p.stat().st_size for p in folder.rglob("*")) < 12 * 2**20
+    assert not [p for p in folder.rglob("*.json") if "/backends/" in p.read_text()]

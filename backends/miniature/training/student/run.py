@@ -21,7 +21,7 @@ from torch import nn
 from transformers import Qwen3VLForConditionalGeneration
 
 from parrot.backends.miniature.training.loop import device_of
-from parrot.backends.miniature.training.optimizers import Rates, optimizers_of, take_step
+from parrot.backends.miniature.training.optimizers import optimizers_of, take_step
 from parrot.backends.miniature.training.state import Average, Saver, State
 from parrot.backends.miniature.training.student.batches import (
     MASKED,
@@ -131,7 +131,7 @@ class Training:
         self.reader = reader_of(setup.seed).to(self.device)
         self.average = Average(self.model, decay=0.998)
         self._weights = score_weights(self.tokenizer).to(self.device)
-        self.optimizers = optimizers_of(((self.model, 1.0), (self.reader, 1.0)), Rates(RATE))
+        self.optimizers = optimizers_of(((self.model, 1.0), (self.reader, 1.0)))
         self.state = State(
             models={"student": self.model, "reader": self.reader},
             averages={"student": self.average},
