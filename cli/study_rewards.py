@@ -36,7 +36,9 @@ def rewards(
     scores_only: Annotated[
         str | None, _in(JUDGES, "A student that learned scores alone (torch:PATH).")
     ] = None,
-    head: Annotated[str | None, _in(JUDGES, "Folder that `parrot train-head` wrote.")] = None,
+    head: Annotated[
+        str | None, _in(JUDGES, "Folder that `parrot train-head` wrote, or miniature:head.")
+    ] = None,
     seeds: Annotated[int, _in(SIZE, "Seeds of every arm.", min=1)] = 3,
     steps: Annotated[int, _in(SIZE, "Steps of a cell.", min=1)] = 40,
     group: Annotated[int, _in(SIZE, "Drawings a request.", min=2)] = 8,

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from parrot.backends.miniature.shipped import STUDENTS, shipped
+from parrot.backends.miniature.shipped import STUDENTS, folder_of, shipped
 from parrot.backends.miniature.tuned import Truth
 from parrot.cli.session import open_spec
 from parrot.core.asks import Failed
@@ -29,7 +29,7 @@ AT_ONCE: Final = 64
 
 @frozen(slots=True)
 class Judges:
-    """Who scores. student, scores: specs; head: a folder; None leaves that arm out."""
+    """Who scores. student, scores: specs; head: a folder or a shipped name; None leaves that arm out."""
 
     student: str = "miniature:student"
     scores: str | None = None
@@ -81,7 +81,7 @@ class _Headed:
     def __init__(self, folder: str, untuned: Callable[[], Sequence[Drawing]]) -> None:
         from parrot.backends.torch.head import open_head
 
-        self._head, self._untuned = open_head(folder), untuned
+        self._head, self._untuned = open_head(folder_of(folder)), untuned
         self._scale: tuple[float, float] | None = None
 
     def __call__(self, drawings: Sequence[Drawing], /) -> list[float | None]:
