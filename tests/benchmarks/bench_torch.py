@@ -1,43 +1,69 @@
 """The torch backend's reward asks against plain `model.generate`, split into what brings the gain.
 
-Run: python tests/benchmarks/bench_torch.py CHECKPOINT [ASKS] [BATCH]
+Run: python tests/benchmarks/bench_torch.py CHECKPOINT [--asks N] [--batch N] [--learn RUN --out DIR]
 
 Every arm answers the same asks of the miniature in batches of the same size; what differs is named.
-The rubric grows by filler to about 100, 400 and 1,500 tokens. `generate` goes on to the end mark of
-the longest row, in batches in the order of the asks. Prints asks a second, the ratio to `generate`,
-and the share of asks whose scores are the same text as `generate`'s.
+The rubric grows by filler to about 100, 400 and 1,500 tokens. A small student that never saw so long
+a rubric babbles to the last token: --learn goes on with its training under each of the three, on the
+critiques of a projected run folder, in DIR. `generate` goes on to the end mark of the longest row, in
+batches in the order of the asks. Prints asks a second, the ratio to `generate`, the share of asks
+whose scores are the same text as `generate`'s, and of replies that came to their end by themselves.
 """
 
-import sys
+import argparse
 import time
+from pathlib import Path
 
 import torch
 from attrs import evolve
 
+from parrot.adapters.runs import RunFolder
 from parrot.backends.miniature.pairs import pair_at
-from parrot.backends.torch.loading import load
+from parrot.backends.torch.distil import distil
+from parrot.backends.torch.loading import Options, load
 from parrot.backends.torch.model import TorchModel
 from parrot.backends.torch.preparing import Preparer
-from parrot.core.asks import Sampling, Turn, Until
+from parrot.backends.torch.training import Recipe
+from parrot.core.asks import Finish, Sampling, Until
+from parrot.core.pipelines.examples import example_of
 from parrot.core.prompts.judging import Prompt
+from parrot.core.prompts.wording import OURS
 from parrot.core.rubric import rubric_for
 from parrot.core.stopping import end_of_scores
 
 LENGTHS = (100, 400, 1500)
 SAMPLING = Sampling(temperature=0.0, max_tokens=260)
+LINE = "Look at the image before you score it. "
+LEARNING = Recipe(steps=80, batch=8, rate=5e-4, tower=True, bf16=False)
 
 
-def asks_of(count, filler):
-    """Reward asks, each with so much filler before the rubric."""
+def prompt_of(length, tokenizer):
+    """A prompt with so many tokens, about, before the request."""
+    lines = 0
+    while True:
+        prompt = Prompt(wording=evolve(OURS, method=f"{OURS.method} {LINE * lines}".strip()))
+        (ask,) = asks_of(1, prompt)
+        if len(tokenizer(ask.turns[0].parts[0]).input_ids) >= length:
+            return prompt
+        lines += 1
+
+
+def learned(base, run, out, prompt):
+    """The folder of a student that knows the prompt."""
+    rows = RunFolder(run).candidates()
+    distil(base, [example_of(row, prompt, id=name) for name, row in rows], out, recipe=LEARNING)
+    return out
+
+
+def asks_of(count, prompt):
+    """Reward asks of held-out drawings."""
     made = []
     for n in range(count):
         pair, _ = pair_at(n, seed=77, task="t2i", split="test")
         rubric = rubric_for(pair.request)
-        ask = Prompt().critique(pair.request, pair.image_a, rubric, sampling=SAMPLING, refine=True)
-        system, user = ask.turns
-        system = Turn("system", (filler + system.parts[0],))
+        ask = prompt.critique(pair.request, pair.image_a, rubric, sampling=SAMPLING, refine=True)
         last = rubric.dimensions[-1].heading
-        made.append(evolve(ask, turns=(system, user), until=Until.SCORES, last_score=last))
+        made.append(evolve(ask, until=Until.SCORES, last_score=last))
     return made
 
 
@@ -96,24 +122,28 @@ def compare(loaded, asks, batch, tokens):
         same = sum(
             scores(r.text, a) == scores(t, a) for r, t, a in zip(replies, plain, asks, strict=True)
         )
+        ended = sum(r.finish is Finish.END for r in replies)
         print(
             f"  {name:34} {len(asks) / spent:8.2f} asks/s  x{base / spent:5.2f}"
-            f"  same scores {same / len(asks):.3f}"
+            f"  same scores {same / len(asks):.3f}  ended {ended / len(asks):.3f}"
         )
 
 
 def main():
-    folder = sys.argv[1]
-    count, batch = (int(one) for one in (*sys.argv[2:4], *("128", "32")[len(sys.argv) - 2 :]))
-    loaded = load(folder)
+    options = argparse.ArgumentParser()
+    options.add_argument("checkpoint", type=Path)
+    options.add_argument("--asks", type=int, default=128)
+    options.add_argument("--batch", type=int, default=32)
+    options.add_argument("--learn", type=Path)
+    options.add_argument("--out", type=Path)
+    told = options.parse_args()
     for length in LENGTHS:
-        filler = ""
-        while (
-            len(loaded.tokenizer(filler + asks_of(1, "")[0].turns[0].parts[0]).input_ids) < length
-        ):
-            filler += "Look at the image before you score it. "
-        asks = asks_of(count, filler + "\n\n" if filler else "")
-        compare(loaded, asks, batch, length)
+        folder = told.checkpoint
+        prompt = prompt_of(length, load(folder).tokenizer)
+        if told.learn:
+            folder = learned(folder, told.learn, told.out / str(length), prompt)
+        loaded = load(folder, Options(dtype="float32"))
+        compare(loaded, asks_of(told.asks, prompt), told.batch, length)
 
 
 if __name__ == "__main__":
