@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from parrot.adapters.rubrics import rubric_named
 from parrot.backends.images import image_from_path
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
-from parrot.cli.session import open_spec, rubric_option, run_async
+from parrot.cli.session import open_spec, run_async
 from parrot.core.asks import Failed, Reply, Sampling
 from parrot.core.critiques import NA, Critique, Reading, Score
 from parrot.core.engine import Engine
@@ -52,7 +53,7 @@ def critique(
     if not request.strip():
         raise ConfigError("--request is empty: there is nothing to judge the image by")
     wanted = Request(request, tuple(image_from_path(path) for path in source or ()))
-    judged_by = rubric_option(rubric) or rubric_for(wanted)
+    judged_by = rubric_named(rubric) or rubric_for(wanted)
     prompt = chosen_prompt(layout, reply_format, wording)
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
     ask = prompt.critique(

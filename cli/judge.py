@@ -12,11 +12,12 @@ import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
 from parrot.adapters.exports.files import Write, lines
+from parrot.adapters.rubrics import rubric_named
 from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
 from parrot.cli.judge_head import HEAD, head_judgements, opened_head
-from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import share_of, store_at
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
@@ -128,7 +129,7 @@ def judge(
         temperature = 0.0 if samples == 1 else 0.7
     how = Judging(
         chosen_prompt(layout, reply_format, wording),
-        rubric_option(rubric),
+        rubric_named(rubric),
         chosen_member(Form, "form", form),
         BOTH_ORDERS if both_orders else (Order.AB,),
         samples,

@@ -10,6 +10,7 @@ import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
 from parrot.adapters.ledger import open_batches
+from parrot.adapters.rubrics import rubric_named
 from parrot.adapters.runs import RunWriter, begin_run
 from parrot.adapters.store import SqliteStore
 from parrot.backends.images import size_of
@@ -17,7 +18,7 @@ from parrot.cli import options
 from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.ray import Opening, is_remote, rationalize_on
-from parrot.cli.session import asking_of, counted, engine_on, open_spec, rubric_option, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
@@ -132,7 +133,7 @@ def rationalize(
     checked = None if elsewhere else check_pairs(pairs, schema=schema, images_root=images_root)
     how = Rationalizing(
         prompt=chosen_prompt(layout, reply_format, wording),
-        rubric=rubric_option(rubric),
+        rubric=rubric_named(rubric),
         anchored=anchored,
         samples=samples,
         orders=chosen_orders(orders),

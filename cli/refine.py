@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parrot.adapters.rubrics import rubric_named
 from parrot.adapters.store import SqliteStore
 from parrot.adapters.traces import TraceFolder, requests_in
 from parrot.backends.images import all_black, image_from_path
@@ -22,7 +23,6 @@ from parrot.cli.session import (
     engine_on,
     open_generator_spec,
     open_spec,
-    rubric_option,
     run_async,
 )
 from parrot.core.asks import Failed, FailureKind, Sampling
@@ -160,7 +160,7 @@ def refine(
 
     Every draft is kept with its critique and cost. Run it again with the same --out and it goes on.
     """
-    judged_by = rubric_option(rubric)
+    judged_by = rubric_named(rubric)
     chosen_gate = gate_of(gate) if gate else None
     _known_gates(chosen_gate.own if chosen_gate else (), judged_by)
     asking = asking_of(locals())

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parrot.adapters.rubrics import rubric_named
 from parrot.adapters.server import Limits, create_app
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
-from parrot.cli.session import open_spec, rubric_option
+from parrot.cli.session import open_spec
 from parrot.core.errors import ConfigError, MissingExtraError
 from parrot.core.formats import Form
 from parrot.core.pipelines.reward_model import CACHED, RewardModel
@@ -97,7 +98,7 @@ def serve(
     token = _token(host)
     model = RewardModel(
         lambda: open_spec(critic, connections=concurrency, tag=tag),
-        rubric_option(rubric),
+        rubric_named(rubric),
         aggregate_named(aggregate),
         prompt=chosen_prompt(layout, reply_format, wording),
         samples=samples,

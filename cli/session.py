@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import field, frozen
@@ -20,10 +18,9 @@ from parrot.core.engine.engine import Engine
 from parrot.core.engine.events import Event
 from parrot.core.engine.limits import Limits
 from parrot.core.engine.progress import Meter, Progress
-from parrot.core.errors import ConfigError, RunStopped, UnknownNameError
+from parrot.core.errors import RunStopped, UnknownNameError
 from parrot.core.interfaces import ChatModel, Generator
 from parrot.core.registry import generator_opener, opener, parse_spec
-from parrot.core.rubric import RUBRICS, Rubric, rubric_from_dict
 
 T = TypeVar("T")
 
@@ -112,22 +109,6 @@ def open_generator_spec(spec: str, given: Mapping[str, Any], **options: Any) -> 
             raise UnknownNameError(f"option of {parsed.kind}: generators", name, names)
     ours = {k: v for k, v in options.items() if k in known}
     return found(parsed.target, **{**ours, **given})
-
-
-def rubric_option(name: str) -> Rubric | None:
-    """`auto` (None: by request), a shipped rubric's name, or a JSON file's rubric."""
-    if name == "auto":
-        return None
-    if name in RUBRICS:
-        return RUBRICS[name]
-    try:
-        return rubric_from_dict(json.loads(Path(name).read_text(encoding="utf-8")))
-    except OSError as error:
-        known = ", ".join(("auto", *RUBRICS))
-        message = f"no rubric {name!r}: neither one of {known} nor a file ({error.strerror})"
-        raise ConfigError(message) from None
-    except ValueError as error:
-        raise ConfigError(f"rubric file {name}: {error}") from None
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ on from its last finished line and asks nothing twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,10 +47,13 @@ def lines_of(folder: Path) -> Lines[Drawn]:
 
 @frozen(slots=True)
 class Study:
-    """One study's models and requests. say: takes a line when a cell is done."""
+    """One study's models and requests. how_drawn: the generator's options; say: takes a line when a
+    cell is done.
+    """
 
     folder: Path
     generator: str
+    how_drawn: Mapping[str, Any]
     critic: str
     requests: int
     rounds: int
@@ -61,7 +64,8 @@ class Study:
         known = list(wishes(self.requests))
 
         async def work() -> None:
-            painter, judge = open_generator_spec(self.generator, {}), open_spec(self.critic)
+            painter = open_generator_spec(self.generator, self.how_drawn)
+            judge = open_spec(self.critic)
             with SqliteStore(self.folder / "critic.sqlite") as store:
                 async with Engine(judge, store) as engine:
                     for arm, seed in cells:

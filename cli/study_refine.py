@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from parrot.cli import options
-from parrot.cli.choices import chosen_members
+from parrot.cli.choices import chosen_members, chosen_values
 from parrot.core.studies.redrawing import Arm, cell_id
 
 
@@ -18,6 +18,12 @@ def refine(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the study; the same command goes on.")],
     generator: Annotated[str, typer.Option(help="Who draws.")] = "miniature:painter",
+    draw: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KEY=VALUE for the generator, such as num_inference_steps=4; repeatable."
+        ),
+    ] = None,
     critic: Annotated[str, typer.Option(help="Who critiques.")] = "miniature:student",
     requests: Annotated[int, typer.Option(min=1, help="Requests, of the test split.")] = 300,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of every arm.")] = 5,
@@ -42,14 +48,15 @@ def refine(
 
     wanted = chosen_members(Arm, "refinement arm", arms) if arms else tuple(Arm)
     if not report:
-        models = {"generator": generator, "critic": critic}
+        how = chosen_values(draw or ())
+        models = {"generator": generator, **({"draw": how} if how else {}), "critic": critic}
         claim(out, {"primary": PRIMARY, **models, "requests": requests, "rounds": rounds})
         done = {one.id for one in lines_of(out).read()}
         cells = [(arm, seed) for seed in range(seeds) for arm in wanted]
         left = [(arm, seed) for arm, seed in cells if cell_id(arm, seed) not in done]
         if left:
             _threads(threads)
-            Study(out, generator, critic, requests, rounds, _say).run(left)
+            Study(out, generator, how, critic, requests, rounds, _say).run(left)
     found = report_of(lines_of(out).read(), rounds=plan_of(out)["rounds"])
     table, plain = table_of(found), report_to_dict(found)
     (out / "report.md").write_text(table + "\n", encoding="utf-8")

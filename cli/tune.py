@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parrot.adapters.rubrics import rubric_named
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
-from parrot.cli.session import open_spec, rubric_option
+from parrot.cli.session import open_spec
 from parrot.cli.train_student import stopped_by_signal
 from parrot.core.errors import ConfigError, MissingExtraError
 from parrot.core.formats import Form
@@ -203,7 +204,7 @@ def _score(given: Mapping[str, Any]) -> AbstractContextManager[Any]:
     concurrency, tag = given["concurrency"], given["tag"]
     return RewardModel(
         lambda: open_spec(reward, connections=concurrency, tag=tag),
-        rubric_option(given["rubric"]),
+        rubric_named(given["rubric"]),
         aggregate,
         prompt=chosen_prompt(given["layout"], given["reply_format"], given["wording"]),
         samples=given["samples"],

@@ -10,9 +10,9 @@ import os
 import threading
 from collections.abc import Hashable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from parrot.adapters.rubrics import rubric_named
 from parrot.adapters.trainers.batches import Numbers
 from parrot.adapters.trainers.pictures import Encoding
 from parrot.core.errors import ConfigError, UnknownNameError
@@ -21,7 +21,6 @@ from parrot.core.pipelines.reward_model import CACHED, RewardModel
 from parrot.core.prompts.judging import Layout, Prompt
 from parrot.core.registry import open_model, parse_spec
 from parrot.core.rewards.aggregates import Aggregate, aggregate_named, mean
-from parrot.core.rubric import RUBRICS, Rubric, rubric_from_dict
 
 _shared: dict[Hashable, Numbers] = {}
 _guard = threading.Lock()
@@ -91,20 +90,6 @@ def share_of(concurrency: int, environment: Mapping[str, str]) -> int:
     world = environment.get("WORLD_SIZE", "1")
     ranks = int(world) if world.isdigit() and int(world) else 1
     return max(1, concurrency // ranks)
-
-
-def rubric_named(name: str) -> Rubric | None:
-    """`auto` (None: by request), a shipped rubric's name, or a JSON file's. Raises ConfigError."""
-    if name == "auto":
-        return None
-    if name in RUBRICS:
-        return RUBRICS[name]
-    try:
-        return rubric_from_dict(json.loads(Path(name).read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"no rubric {name!r}: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"rubric file {name}: {error}") from None
 
 
 def _opened(spec: str, connections: int) -> Any:

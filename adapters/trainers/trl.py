@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from parrot.adapters.trainers.sharing import numbers_of, rubric_named
+from parrot.adapters.rubrics import rubric_named
+from parrot.adapters.trainers.sharing import numbers_of
 from parrot.adapters.trainers.writing import CriticReward, RefinerReward, requests_of, text_of
 from parrot.core.errors import ConfigError
 from parrot.core.formats import format_named
