@@ -25,6 +25,16 @@ def explained(place: Path, kept: str) -> Iterator[None]:
         raise StoreError(f"cannot write {place}: {error.strerror}") from None
 
 
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON that UTF-8 can hold: readable as it is, and escaped where a text has half a character."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # models do write halves of surrogate pairs
+        return json.dumps(value, indent=indent)
+    return text
+
+
 def read_object(place: Path) -> dict[str, Any]:
     """The JSON object that a file is. Raises ConfigError."""
     try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from parrot.adapters.disk import explained
+from parrot.adapters.disk import explained, json_text
 from parrot.core.candidates import Drop, Undecided
 from parrot.core.merging import Entry
 from parrot.core.outcomes import End, Fate, PairOutcome
@@ -106,4 +105,4 @@ def _told(fate: Fate, pair: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
+    return (json_text(record) + "\n").encode()

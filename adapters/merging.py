@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
-from parrot.adapters.disk import explained, object_of, read_object
+from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.adapters.entries import FILE_OF, OUTCOMES
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.funnel import Funnel, Stage
@@ -125,6 +125,8 @@ def _entries(folder: Path) -> Iterator[Entry]:
                 lines = {end: tuple(islice(rest[end], counts.get(end.value, 0))) for end in FILE_OF}
                 # A run of a version that told no places was one of the whole input.
                 place = int(told.get("place", number))
+                if any(len(lines[end]) < counts.get(end.value, 0) for end in FILE_OF):
+                    raise ValueError("a file of the run lacks lines that it promises")
                 yield Entry(place, str(told["id"]), End(told["outcome"]), lines, line)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise RecordError(
@@ -138,7 +140,8 @@ def _judged(file: Path) -> Iterator[Entry]:
     for (place, pair_id), group in groupby(_numbered(file), key=lambda one: one[:2]):
         lines = [(line, won) for _, _, line, won in group]
         end = End.KEPT if all(won for _, won in lines) else End.FAILED
-        yield Entry(place, pair_id, end, {end: tuple(line for line, _ in lines)}, b"")
+        told = {end: tuple(line for line, _ in lines)}
+        yield Entry(place, pair_id, end, told, b"", won=sum(won for _, won in lines))
 
 
 def _numbered(file: Path) -> Iterator[tuple[int, str, bytes, bool]]:
@@ -184,7 +187,7 @@ def _is_marginal(folder: Path) -> bool:
 
 
 def _shown(data: Mapping[str, Any]) -> bytes:
-    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json_text(data, indent=2) + "\n").encode()
 
 
 def _copy_images(folders: Sequence[Path], out: Path) -> None:

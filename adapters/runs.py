@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import lru_cache
 from itertools import count, groupby
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from parrot.adapters.disk import explained, object_of, read_object
+from parrot.adapters.databases import locked
+from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.adapters.entries import FILE_OF, IN_RUN, OUTCOMES, Encoder, stored_failures
 from parrot.backends.images import image_from_path
 from parrot.core.candidates import Candidate, Order
@@ -44,7 +45,8 @@ class RunWriter:
     Results of an earlier run that came further than one that is stopped stay, and so do all of them
     on any other error. images_root: the folder that image paths are written relative to. place_of:
     where in the input a pair stands, from its id; pairs are numbered as they come where None. Raises
-    ConfigError on entering where the folder holds another run, StoreFullError when no space is
+    ConfigError on entering where the folder holds another run, StoreBusyError where another process
+    writes it, StoreFullError when no space is
     left, StoreError where nothing can be written; what the store committed is safe.
     """
 
@@ -70,10 +72,12 @@ class RunWriter:
 
     def __enter__(self) -> Self:
         self._before = _pairs_before(self.folder, self.about)
+        self._lock = locked(self.folder / "run")
         try:
             self._open()
         except BaseException:
             self._discard()
+            self._lock.close()
             raise
         return self
 
@@ -92,12 +96,13 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._finish("done")
-        elif isinstance(error, RunStopped) and self.funnel.pairs.total() >= self._before:
-            self._finish(f"stopped: {error}")
-        else:
-            self._discard()
+        with closing(self._lock):
+            if kind is None:
+                self._finish("done")
+            elif isinstance(error, RunStopped) and self.funnel.pairs.total() >= self._before:
+                self._finish(f"stopped: {error}")
+            else:
+                self._discard()
 
     def _finish(self, status: str) -> None:
         """Gives the files their names; `status` is "done", or why the run ended early."""
@@ -137,7 +142,7 @@ class RunWriter:
     def _write_json(self, name: str, data: Mapping[str, Any]) -> None:
         place = self.folder / f"{name}.partial"
         with explained(self.folder / name, _KEPT):
-            text = json.dumps(data, indent=2, ensure_ascii=False)
+            text = json_text(data, indent=2)
             place.write_text(text + "\n", encoding="utf-8")
             place.replace(self.folder / name)
 
@@ -187,7 +192,7 @@ def begin_run(folder: Path, images_root: Path, about: Mapping[str, Any]) -> None
     status = read_object(place).get("status") if place.exists() else "begun"
     with explained(place, _KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**told, "status": status}, indent=2, ensure_ascii=False)
+        text = json_text({**told, "status": status}, indent=2)
         place.write_text(text + "\n", encoding="utf-8")
 
 

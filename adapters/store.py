@@ -17,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from parrot.adapters.databases import explained_database, locked
 from parrot.core.asks import Failed, FailureKind, Finish, Reply, TokenLogprob, Usage
 from parrot.core.engine.memory import supersedes
-from parrot.core.errors import NewerStoreError, StoreBusyError, StoreError, StoreFullError
+from parrot.core.errors import NewerStoreError, StoreError
 from parrot.core.interfaces import Key, Record
 
 _META = "create table meta(name text primary key, value text) strict"
@@ -70,9 +71,9 @@ class SqliteStore:
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         self.path = Path(path)
         self._guard = threading.RLock()
-        self._lock = None if read_only else _locked(self.path)
+        self._lock = None if read_only else locked(self.path, _holder)
         try:
-            with _explained(self.path):
+            with explained_database(self.path):
                 self._db = _read_only(self.path) if read_only else _writable(self.path)
         except BaseException:
             self._release()
@@ -110,22 +111,21 @@ class SqliteStore:
 
     def put(self, records: Iterable[Record], /) -> None:
         """All or nothing; a failure or a shorter reply never replaces a better record."""
-        best: dict[Key, Record] = {}
-        for record in records:
-            old = best.get(record.key)
-            if old is None or supersedes(record, old):
-                best[record.key] = record
-        with self._guard, _explained(self.path), _transaction(self._db):
-            there = self.get(best)
-            better = (r for k, r in best.items() if k not in there or supersedes(r, there[k]))
-            self._db.executemany(_PUT, map(_row, better))
+        given = tuple(records)
+        with self._guard, explained_database(self.path), _transaction(self._db):
+            there, better = dict(self.get({one.key for one in given})), dict[Key, Record]()
+            for record in given:
+                old = there.get(record.key)
+                if old is None or supersedes(record, old):
+                    there[record.key] = better[record.key] = record
+            self._db.executemany(_PUT, map(_row, better.values()))
 
     def scan(self) -> Iterator[Record]:
         """Every record, in the order in which its key first came."""
         last = 0
         query = f"select id, {_COLUMNS} from result where id > ? order by id limit {_PAGE}"  # noqa: S608
         while True:
-            with self._guard, _explained(self.path):
+            with self._guard, explained_database(self.path):
                 rows = self._db.execute(query, (last,)).fetchall()
             if not rows:
                 return
@@ -136,7 +136,7 @@ class SqliteStore:
     def _select(self, columns: str, keys: Collection[Key], more: str = "") -> list[Sequence[Any]]:
         wanted = iter(keys)
         rows: list[Sequence[Any]] = []
-        with self._guard, _explained(self.path):
+        with self._guard, explained_database(self.path):
             while part := list(islice(wanted, _PAGE)):
                 marks = ",".join("?" * len(part))
                 query = f"select {columns} from result where key in ({marks}){more}"  # noqa: S608
@@ -214,28 +214,6 @@ def _bring_up_to_date(db: sqlite3.Connection, schema: int | None) -> None:
         db.executemany("insert or replace into meta values (?, ?)", news.items())
 
 
-def _locked(path: Path) -> sqlite3.Connection:
-    # An exclusive transaction on a file beside the store: the system releases it however the
-    # process ends, and it does not keep readers of the store out.
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = sqlite3.connect(
-            path.with_name(path.name + ".lock"),
-            timeout=0.2,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            lock.execute("begin exclusive")
-        except sqlite3.OperationalError as error:
-            lock.close()
-            if _code(error) != sqlite3.SQLITE_BUSY:
-                raise
-            message = f"{path} is in use by another process{_holder(path)}"
-            raise StoreBusyError(message) from None
-    return lock
-
-
 def _holder(path: Path) -> str:
     try:
         with closing(_connected(path, "mode=ro")) as db:
@@ -255,35 +233,6 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("rollback")
         raise
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = _code(error)
-        if code == sqlite3.SQLITE_FULL:
-            message = f"no space left for {path}; everything committed before is safe"
-            raise StoreFullError(message) from error
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise StoreBusyError(f"{path}: {error}") from error
-        if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-            raise StoreError(f"{path} is damaged or no store: {error}") from error
-        if code == sqlite3.SQLITE_IOERR:
-            # A quota, or a limit on the size of files, comes as this and not as a full disk.
-            message = (
-                f"{path}: {error} (no space, a limit, or a failing disk); what was stored is safe"
-            )
-            raise StoreError(message) from error
-        raise StoreError(f"{path}: {error}") from error
-    except OSError as error:
-        raise StoreError(f"{path} cannot be made: {error.strerror}") from error
 
 
 def _row(record: Record) -> tuple[Any, ...]:

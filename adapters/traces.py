@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from attrs import evolve
 
-from parrot.adapters.disk import explained, object_of
+from parrot.adapters.databases import locked
+from parrot.adapters.disk import explained, json_text, object_of
 from parrot.backends.images import image_from_path, original_bytes
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.errors import ConfigError, ImageError, RecordError
@@ -47,8 +48,9 @@ _SAME: Final = (
 class TraceFolder:
     """Writes a run of refinement and goes on with it. `known` has what an earlier run has made.
 
-    Raises ConfigError on entering where the folder holds another run, StoreFullError and StoreError
-    where nothing can be written. A last line that a kill has cut is made again.
+    Raises ConfigError on entering where the folder holds another run, StoreBusyError where another
+    process writes it, StoreFullError and StoreError where nothing can be written. A last line that a
+    kill has cut is made again.
     """
 
     def __init__(self, folder: Path, *, about: Mapping[str, Any]) -> None:
@@ -60,6 +62,15 @@ class TraceFolder:
 
     def __enter__(self) -> Self:
         _refuse_another(self.folder, self.about)
+        self._lock = locked(self.folder / "run")
+        try:
+            self._begin()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def _begin(self) -> None:
         with explained(self.folder, _KEPT):
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             self._rows = self._read()
@@ -67,7 +78,6 @@ class TraceFolder:
             partial = self.folder / f"{RESULTS}.partial"
             self._results = partial.open("w", encoding="utf-8", newline="\n")
             self._about("running")
-        return self
 
     def __exit__(
         self,
@@ -75,17 +85,21 @@ class TraceFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with closing(self._lock):
+            self._end("done" if kind is None else f"stopped: {error}", whole=kind is None)
+
+    def _end(self, status: str, *, whole: bool) -> None:
         for handle in (self._trace, self._results):
             if handle is not None:
                 with explained(self.folder, _KEPT):
                     handle.close()
         partial = self.folder / f"{RESULTS}.partial"
         with explained(self.folder, _KEPT):
-            if kind is None:
+            if whole:
                 partial.replace(self.folder / RESULTS)
             else:
                 partial.unlink(missing_ok=True)
-            self._about("done" if kind is None else f"stopped: {error}")
+            self._about(status)
 
     def known(self, run: str, request: Request) -> dict[int, Draft]:
         """The drafts that an earlier run has made for a request.
@@ -165,7 +179,7 @@ class TraceFolder:
 
     def _about(self, status: str) -> None:
         place = self.folder / "run.json.partial"
-        text = json.dumps({**self.about, "status": status}, indent=2, ensure_ascii=False)
+        text = json_text({**self.about, "status": status}, indent=2)
         place.write_text(text + "\n", encoding="utf-8")
         place.replace(self.folder / "run.json")
 

@@ -14,12 +14,11 @@ from parrot.backends.images import image_from_path
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.session import open_spec, run_async
-from parrot.core.asks import Failed, Reply, Sampling
+from parrot.core.asks import Failed, Reply, Sampling, whole
 from parrot.core.critiques import NA, Critique, Reading, Score
 from parrot.core.engine import Engine
 from parrot.core.errors import ConfigError
 from parrot.core.formats import Form
-from parrot.core.pipelines.rationalizing import whole
 from parrot.core.records.bodies import body_to_record
 from parrot.core.rewards import Reward, Unscored, mean, reward_of
 from parrot.core.rubric import Rubric, rubric_for

@@ -148,3 +148,14 @@ class Failed:
     kind: FailureKind
     detail: str
     attempts: int = field(default=1, validator=validators.ge(0))
+
+
+def whole(reply: Reply | Failed) -> Reply | Failed:
+    """The reply if it came to its end, else why it cannot be used."""
+    if isinstance(reply, Failed):
+        return reply
+    if reply.finish is Finish.LENGTH:
+        return Failed(FailureKind.CUT, "the reply hit its token limit")
+    if reply.finish is Finish.FILTERED:
+        return Failed(FailureKind.REFUSED, "a content filter cut the reply")
+    return reply

@@ -103,7 +103,12 @@ class Comparison:
             if not isinstance(one.score_b, float | int):
                 return None
             gaps.append(one.score_a - one.score_b)
-        return fmean(gaps) if gaps else None
+        return settled(fmean(gaps)) if gaps else None
+
+
+def settled(number: float) -> float:
+    """A mean or difference of scores without what rounding leaves, so that equal sums are a tie."""
+    return round(number, 9)
 
 
 _NAMED = re.compile(

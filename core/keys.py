@@ -24,7 +24,9 @@ KEY_VERSION = 1
 def _started(model: str, head: str) -> _Hash:
     # The shared prefix of many asks is hashed once: with prefix-first prompts that is most of it.
     begun = f"parrot-key-{KEY_VERSION}".encode()
-    return hashlib.sha256(begun + _told(b"m", model.encode()) + _told(b"h", head.encode()))
+    return hashlib.sha256(
+        begun + _told(b"m", model.encode()) + _told(b"h", head.encode("utf-8", "surrogatepass"))
+    )
 
 
 def _told(tag: bytes, data: bytes) -> bytes:

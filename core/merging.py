@@ -28,7 +28,8 @@ _OF_ITS_OWN: Final = frozenset(
 class Entry:
     """All that a run wrote of one pair. place: where in the input, from 0.
 
-    lines: of each end's file, as they are; outcome: its line in `outcomes.jsonl`.
+    lines: of each end's file, as they are; outcome: its line in `outcomes.jsonl`. won: of lines of
+    judgements, those that have a winner.
     """
 
     place: int
@@ -36,17 +37,18 @@ class Entry:
     end: End
     lines: Mapping[End, tuple[bytes, ...]]
     outcome: bytes
+    won: int = 0
 
     @property
     def rank(self) -> tuple[Any, ...]:
         """The greater, the better: a total order, so that of two different entries one wins.
 
-        A kept pair before a dropped one before a failed one; then more rationales kept, more
-        dropped, fewer failed; then the bytes, which says nothing of worth and decides.
+        A kept pair before a dropped one before a failed one; then more judgements with a winner; then
+        more rationales kept, more dropped, fewer failed; then the bytes, which says nothing of worth and decides.
         """
         kept, dropped, failed = (len(self.lines.get(end, ())) for end in ENDS)
         told = tuple(b"".join(self.lines.get(end, ())) for end in ENDS)
-        return (-ENDS.index(self.end), kept, dropped, -failed, *told, self.outcome)
+        return (-ENDS.index(self.end), self.won, kept, dropped, -failed, *told, self.outcome)
 
 
 def merged(streams: Sequence[Iterable[Entry]]) -> Iterator[Entry]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from parrot.adapters.disk import json_text
 from parrot.backends.images import prepare
 from parrot.core.errors import ImageError, MissingExtraError
 from parrot.core.values import Image
@@ -79,7 +80,7 @@ def lines(place: Path) -> Iterator[Write]:
     with _finished(place) as fresh, fresh.open("w", encoding="utf-8", newline="\n") as file:
 
         def write(row: Mapping[str, Any], /) -> None:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json_text(row) + "\n")
 
         yield write
 

@@ -117,6 +117,8 @@ def trainer_of(
     step = recipe.batch * recipe.accumulate
     total = recipe.steps or -(-len(learned) // step) * recipe.epochs
     recipe = recipe.on(ranks())
+    # transformers warns of the name, which newer versions change, whenever it is given.
+    less_memory = {"gradient_checkpointing": True} if recipe.checkpointing else {}
     arguments = TrainingArguments(
         output_dir=str(folder / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
@@ -124,11 +126,11 @@ def trainer_of(
         per_device_train_batch_size=recipe.batch,
         per_device_eval_batch_size=recipe.batch,
         gradient_accumulation_steps=recipe.accumulate,
-        gradient_checkpointing=recipe.checkpointing,
         learning_rate=recipe.rate,
         weight_decay=recipe.decay,
         lr_scheduler_type="cosine",
         warmup_steps=int(recipe.warm * total),
+        **less_memory,
         bf16=bf16,
         use_cpu=device.type == "cpu",
         seed=recipe.seed,

@@ -58,13 +58,14 @@ class BackgroundLoop:
 
     def close(self) -> None:
         """Cancels what runs on the loop and ends its thread; the next use starts another."""
-        with self._lock:
+        with self._lock:  # both, since whoever comes meanwhile starts another
             loop, self._loop = self._loop, None
-        if loop is None or self._thread is None or self._pid != os.getpid():
+            thread, self._thread = self._thread, None
+        if loop is None or thread is None or self._pid != os.getpid():
             return
         asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join()
+        thread.join()
         loop.close()
 
 

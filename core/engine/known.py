@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from parrot.core.asks import Reply
-from parrot.core.engine.memory import worth
+from parrot.core.engine.memory import supersedes
 from parrot.core.interfaces import Key, Record, Store
 
 
@@ -58,4 +58,4 @@ class WithKnown:
 
 
 def _better(new: Record, old: Record | None) -> bool:
-    return old is None or worth(new) > worth(old)
+    return old is None or (supersedes(new, old) and not supersedes(old, new))

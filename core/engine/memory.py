@@ -1,36 +1,36 @@
-"""Which of two records is worth more, and a store that keeps them in memory."""
+"""Which of two records stays, and a store that keeps them in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from parrot.core.asks import Finish, Reply
 from parrot.core.interfaces import Key, Record
 
-_LONGEST = (1 << 32) - 1
-
-
-def worth(record: Record) -> int:
-    """How much a record can answer, so that a store keeps the better of two; 0 for a failure.
-
-    Whole beats stopped after the scores beats cut at the token limit; then more log-probabilities
-    beat fewer; then, among cut replies, the longer limit. Fits 63 bits.
-    """
-    reply = record.outcome
-    if not isinstance(reply, Reply):
-        return 0
-    whole = {Finish.LENGTH: 1, Finish.SCORES: 2}.get(reply.finish, 3)
-    logprobs = 0 if record.top_logprobs is None else record.top_logprobs + 1
-    length = min(record.max_tokens, _LONGEST) if reply.finish is Finish.LENGTH else 0
-    return whole << 40 | logprobs << 32 | length
+_WHOLE: Final = {Finish.LENGTH: 0, Finish.SCORES: 1}
 
 
 def supersedes(new: Record, old: Record) -> bool:
-    """Whether `new` takes the place of `old`: it is worth more, or both are failures."""
-    gain, kept = worth(new), worth(old)
-    return gain > kept or gain == kept == 0
+    """Whether `new` takes the place of `old`: it can answer an ask that `old` cannot.
+
+    More of the reply can (whole, stopped after the scores, cut at its token limit, cut at a smaller
+    one), and so can more log-probabilities: of two replies that each have more of one, the newer
+    stays. A failure gives way to whatever comes, and a cut reply takes no whole one's place.
+    """
+    if not isinstance(new.outcome, Reply) or not isinstance(old.outcome, Reply):
+        return not isinstance(old.outcome, Reply)
+    (finish, *more), (before, *had) = _reach(new, new.outcome), _reach(old, old.outcome)
+    if finish == 0 < before:
+        return False
+    return finish > before or any(now > then for now, then in zip(more, had, strict=True))
+
+
+def _reach(record: Record, reply: Reply) -> tuple[int, int, int]:
+    finish = _WHOLE.get(reply.finish, 2)
+    logprobs = -1 if record.top_logprobs is None else record.top_logprobs
+    return finish, logprobs, 0 if finish else record.max_tokens
 
 
 class MemoryStore:

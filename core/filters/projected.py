@@ -9,7 +9,7 @@ from typing import ClassVar
 from attrs import field, frozen, validators
 
 from parrot.core.candidates import Candidate, Drop, Keep, Undecided, Verdict
-from parrot.core.critiques import Critique
+from parrot.core.critiques import Critique, settled
 from parrot.core.evidence import Wishes
 from parrot.core.filters.verdicts import _UNREAD, KEEP, evidence_of, texts_of
 from parrot.core.values import Label
@@ -60,7 +60,7 @@ class PreferredScoresHigher:
         mine, theirs = (total(c, candidate.applicable) for c in (body, other))
         if mine is None or theirs is None:
             return _UNREAD
-        gap = mine - theirs if side is Label.A else theirs - mine
+        gap = settled(mine - theirs if side is Label.A else theirs - mine)
         if candidate.pair.label is Label.TIE:
             near = abs(gap) <= self.tie_tolerance
             return KEEP if near else Drop("not_tied", f"A minus B {gap:+.2f} for a tie")

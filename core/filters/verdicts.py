@@ -12,7 +12,7 @@ from attrs import field, frozen, validators
 
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.candidates import Candidate, Drop, Keep, Undecided, Verdict
-from parrot.core.critiques import NA, Comparison, Critique, PairFinding
+from parrot.core.critiques import NA, Comparison, Critique, PairFinding, settled
 from parrot.core.evidence import ClaimAnswers, Prediction, Specificity, Strength
 from parrot.core.filters.leaks import find_leak
 from parrot.core.values import Label
@@ -135,7 +135,7 @@ class ScoresAgree:
 
 def _gap(finding: PairFinding) -> float | None:
     if isinstance(finding.score_a, float | int) and isinstance(finding.score_b, float | int):
-        return finding.score_a - finding.score_b
+        return settled(finding.score_a - finding.score_b)
     return None
 
 

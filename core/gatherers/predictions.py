@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, field, frozen
 
-from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, TokenLogprob
 from parrot.core.candidates import Candidate
 from parrot.core.critiques import Comparison
 from parrot.core.evidence import Prediction, Specificity, Strength
@@ -17,6 +17,7 @@ from parrot.core.prompts.checking import predict, predict_sighted, read_predicti
 from parrot.core.values import Label
 
 PREDICTING = Sampling(temperature=0.0, max_tokens=16)
+_THOUGHT = "</think>"
 _TOKENS = {"a": Label.A, "b": Label.B, "tie": Label.TIE, "t": Label.TIE, "ti": Label.TIE}
 
 
@@ -28,19 +29,35 @@ def wording_of(candidate: Candidate, *, hide: bool = False) -> str:
     return masked_text(raw) if hide else raw
 
 
-def label_odds(reply: Reply) -> dict[Label, float] | None:
-    """P(A), P(B), P(TIE) from the first token that begins a label, normalised; None without any."""
-    for token in reply.logprobs or ():
-        if token.token.strip(" *_`\"'\n.:").casefold() not in _TOKENS:
+def label_odds(reply: Reply, label: Label) -> dict[Label, float] | None:
+    """P(A), P(B), P(TIE) where the reply begins to name the label that it was read as, normalised.
+
+    What a model thinks before its answer does not count. None where no token begins that label.
+    """
+    for token in _answered(reply.logprobs or ()):
+        if _begun(token.token) is not label:  # an article is no A, "it's" no answer yet
             continue
         odds = dict.fromkeys(Label, 0.0)
         for text, logprob in dict((*token.top, (token.token, token.logprob))).items():
-            label = _TOKENS.get(text.strip(" *_`\"'\n.:").casefold())
-            if label is not None:
-                odds[label] += math.exp(logprob)
+            begun = _begun(text)
+            if begun is not None:
+                odds[begun] += math.exp(logprob)
         total = sum(odds.values())
         return {k: v / total for k, v in odds.items()} if total > 0 else None
     return None
+
+
+def _answered(tokens: Sequence[TokenLogprob]) -> Sequence[TokenLogprob]:
+    text, start = "", 0
+    for n, token in enumerate(tokens, start=1):
+        text = text[-len(_THOUGHT) :] + token.token
+        if _THOUGHT in text:
+            text, start = "", n
+    return tokens[start:]
+
+
+def _begun(text: str) -> Label | None:
+    return _TOKENS.get(text.strip(" *_`\"'\n.:").casefold())
 
 
 def _one(reply: Reply | Failed) -> Prediction | Failed:
@@ -49,7 +66,7 @@ def _one(reply: Reply | Failed) -> Prediction | Failed:
     label = read_prediction(reply.text)
     if label is None:
         return Failed(FailureKind.UNREADABLE, f"no label in {reply.text[:80]!r}")
-    return Prediction(label, label_odds(reply))
+    return Prediction(label, label_odds(reply, label))
 
 
 def read_predictions(replies: Sequence[Reply | Failed]) -> Prediction | Failed:

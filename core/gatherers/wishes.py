@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, whole
 from parrot.core.candidates import Candidate
 from parrot.core.critiques import Critique
 from parrot.core.evidence import Wishes
@@ -84,7 +84,8 @@ class CheckWishes:
         original, refined = candidate.pair.request.prompt, _refined(candidate)
         if not replies:
             return compared_wishes(original, refined)
-        (reply,) = replies
+        (answer,) = replies
+        reply = whole(answer)
         if isinstance(reply, Failed):
             return reply
         wishes = read_wishes(reply.text)

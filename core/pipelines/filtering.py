@@ -19,9 +19,11 @@ from parrot.core.candidates import (
     Gatherer,
     Keep,
     Select,
+    Undecided,
     filter_name,
 )
 from parrot.core.engine import Engine, Job
+from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.filters import FILTERS, needs_of
 from parrot.core.gatherers import gatherers
 from parrot.core.outcomes import End, Fate, PairOutcome
@@ -33,12 +35,25 @@ GIVEN = frozenset({"swapped", "other-side", "foreign"})
 
 @frozen(slots=True)
 class Filtering:
-    """Which filters judge, what gathers their evidence, and which survivors are taken."""
+    """Which filters judge, what gathers their evidence, and which survivors are taken.
+
+    Raises ConfigError for two filters of one name, since a verdict is told by it, and
+    UnknownNameError for a filter that needs evidence nobody gathers.
+    """
 
     filters: tuple[Filter, ...] = field(factory=lambda: (FILTERS["well-formed"],))
     gatherers: Mapping[str, Gatherer[Candidate, Any]] = field(factory=gatherers, hash=False)
     select: Select = keep_all
     all_evidence: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        names = [filter_name(one) for one in self.filters]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"two filters are called {twice[0]!r}: give each a `name` of its own")
+        for needed in (name for one in self.filters for name in _asked(one)):
+            if needed not in self.gatherers:
+                raise UnknownNameError("evidence", needed, tuple({*self.gatherers, *GIVEN}))
 
     def without_model(self) -> tuple[Filtering, tuple[str, ...]]:
         """The part that needs no verifier, and the names of the filters that are left out."""
@@ -60,7 +75,11 @@ def _judge(fate: Fate, filters: Sequence[Filter], marginal: bool) -> Fate:  # no
     for one in filters:
         if not marginal and fate.end is not End.KEPT:
             return fate
-        fate = fate.judged(filter_name(one), one(fate.candidate))
+        verdict: object = one(fate.candidate)
+        if not isinstance(verdict, Keep | Drop | Undecided):
+            said = f"{filter_name(one)} said {verdict!r}, which is none of Keep, Drop and Undecided"
+            raise ConfigError(said)
+        fate = fate.judged(filter_name(one), verdict)
     return fate
 
 
@@ -75,11 +94,11 @@ async def filtered(
         # Before any evidence is gathered, so that the order of filters does not decide whose
         # rationale is the foreign one.
         stream = _with_foreign(stream)
-    for name in names:
+    for at, name in enumerate(names):
         if engine is not None:
             stream = _gathering(stream, engine, how, name)
         # A filter that needs several kinds of evidence judges once the last of them is there.
-        ready = [f for f in how.filters if _asked(f) and _asked(f)[-1:] == (name,)]
+        ready = [f for f in how.filters if max(map(names.index, _asked(f)), default=-1) == at]
         stream = _judging(stream, ready, how)
     async for outcome in stream:
         yield _selected(outcome, how.select)

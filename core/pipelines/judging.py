@@ -11,15 +11,14 @@ from statistics import fmean
 
 from attrs import evolve, field, frozen, validators
 
-from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, Until
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, Until, whole
 from parrot.core.candidates import Order
-from parrot.core.critiques import Comparison, Critique, Score
+from parrot.core.critiques import Comparison, Critique, Score, settled
 from parrot.core.engine import Engine, Job
 from parrot.core.errors import ConfigError
 from parrot.core.expecting import weighed
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged, Judgement, request_key
-from parrot.core.pipelines.rationalizing import whole
 from parrot.core.prompts.judging import Prompt
 from parrot.core.rubric import Rubric, Scale, rubric_for
 from parrot.core.values import Image, Label, PreferencePair, Request, Unloadable
@@ -179,7 +178,7 @@ def mean_score(scores: Mapping[str, Score], applicable: Collection[str]) -> floa
         return Failed(FailureKind.UNREADABLE, f"no score of {', '.join(lacking)}")
     if not numbers:
         return Failed(FailureKind.UNREADABLE, "no dimension of the rubric applies to the request")
-    return fmean(numbers)
+    return settled(fmean(numbers))
 
 
 async def judge(

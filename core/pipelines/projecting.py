@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen, validators
 
-from parrot.core.asks import Ask, Failed, Reply, Sampling
+from parrot.core.asks import Ask, Failed, Reply, Sampling, whole
 from parrot.core.candidates import Candidate, Filter, Gatherer, Provenance, Rationale
 from parrot.core.critiques import Comparison, Critique
 from parrot.core.engine import Engine, Job
@@ -16,7 +16,6 @@ from parrot.core.formats import Form
 from parrot.core.gatherers import CheckWishes
 from parrot.core.outcomes import Fate, Lost, PairOutcome
 from parrot.core.pipelines.filtering import Filtering, filtered
-from parrot.core.pipelines.rationalizing import whole
 from parrot.core.prompts.judging import Prompt
 from parrot.core.prompts.projecting import project as project_ask
 from parrot.core.values import Label

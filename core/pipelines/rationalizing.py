@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 from attrs import field, frozen, validators
 
-from parrot.core.asks import Ask, Failed, FailureKind, Finish, Reply, Sampling
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, whole
 from parrot.core.candidates import Candidate, Order, Provenance, Rationale
 from parrot.core.critiques import Comparison
 from parrot.core.engine import Engine, Job
@@ -53,17 +53,6 @@ def asks_for(pair: PreferencePair, how: Rationalizing) -> tuple[Ask, ...]:
         )
         for _, sample, seen in how.turns_of(pair)
     )
-
-
-def whole(reply: Reply | Failed) -> Reply | Failed:
-    """The reply if it came to its end, else why it cannot be used."""
-    if isinstance(reply, Failed):
-        return reply
-    if reply.finish is Finish.LENGTH:
-        return Failed(FailureKind.CUT, "the reply hit its token limit")
-    if reply.finish is Finish.FILTERED:
-        return Failed(FailureKind.REFUSED, "a content filter cut the reply")
-    return reply
 
 
 def read_outcome(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
 
-from parrot.core.asks import Ask, Failed, Reply, Usage
+from parrot.core.asks import Ask, Failed, Reply, Usage, whole
 from parrot.core.engine import Engine, SystemClock
 from parrot.core.engine.budget import Price
 from parrot.core.engine.retry import RetryPolicy
@@ -21,7 +21,6 @@ from parrot.core.evidence import Wishes
 from parrot.core.formats import Form
 from parrot.core.gatherers.wishes import ASKING, compared_wishes
 from parrot.core.interfaces import Clock, Generator
-from parrot.core.pipelines.rationalizing import whole
 from parrot.core.pipelines.rewarding import Rewarding
 from parrot.core.prompts.checking import check_wishes, read_wishes
 from parrot.core.prompts.refining import critique_again

@@ -97,10 +97,9 @@ def gdpo(
             summed[n] = summed[n] if value is None else (summed[n] or 0.0) + weight * value
     if whole is None:
         return tuple(summed)
-    known = [value for value in summed if value is not None]
-    middle = math.fsum(known) / len(known) if known else 0.0
-    by = whole.of(known)
-    return tuple(None if value is None else (value - middle) / by for value in summed)
+    if whole.over is not Over.GROUP:
+        groups = [None] * len(groups)  # one group of all
+    return _normalized(summed, groups, whole)
 
 
 def ranked(outcomes: Sequence[Outcome], groups: Sequence[Hashable]) -> Advantages:

@@ -39,7 +39,8 @@ def meetings(
 ) -> tuple[Meeting, ...]:
     """Who meets whom. rivals: each member meets the next so many of its group, in a ring; None all.
 
-    Sides alternate from meeting to meeting; `both_orders` has each pair meet twice, sides changed.
+    Each member is image A as often as image B, or once more or less, so that a judge who favours a
+    side favours nobody; `both_orders` has each pair meet twice, sides changed.
     """
     members: dict[Hashable, list[int]] = {}
     for n, key in enumerate(groups):
@@ -47,19 +48,16 @@ def meetings(
     pairs = [pair for group in members.values() for pair in _pairs(group, rivals)]
     if both_orders:
         return tuple(Meeting(*p) for one, other in pairs for p in ((one, other), (other, one)))
-    return tuple(
-        Meeting(one, other) if n % 2 == 0 else Meeting(other, one)
-        for n, (one, other) in enumerate(pairs)
-    )
+    return tuple(Meeting(*pair) for pair in pairs)
 
 
 def _pairs(group: Sequence[int], rivals: int | None) -> list[tuple[int, int]]:
-    if rivals is None or 2 * rivals >= len(group) - 1:
-        return list(combinations(group, 2))
     size = len(group)
-    return [
-        (group[n], group[(n + step) % size]) for n in range(size) for step in range(1, rivals + 1)
-    ]
+    if rivals is None or 2 * rivals >= size - 1:
+        turned = [(n, m) if (m - n) % 2 else (m, n) for n, m in combinations(range(size), 2)]
+    else:
+        turned = [(n, (n + step) % size) for n in range(size) for step in range(1, rivals + 1)]
+    return [(group[n], group[m]) for n, m in turned]
 
 
 def result_of(comparison: Comparison, rubric: Rubric, request: Request) -> Result | Failed:

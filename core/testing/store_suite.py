@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from parrot.core.asks import Failed, FailureKind, Finish, Reply, TokenLogprob, Usage
-from parrot.core.engine.memory import worth
+from parrot.core.engine.memory import supersedes
 from parrot.core.interfaces import Key, Record, Store
 from parrot.core.testing.expecting import UNHURRIED, expect, phases
 from parrot.core.testing.strategies import failures, replies
@@ -64,7 +64,7 @@ def _cut(reply: Reply) -> Reply:
 class Reference:
     """What a store must hold: for each key in order of arrival the records that are all right.
 
-    Of two replies of equal worth either may stay, but it must be one of them and stay the same.
+    Of two replies that answer the same asks either may stay, but it must be one of them and stay the same.
     """
 
     def __init__(self) -> None:
@@ -72,10 +72,9 @@ class Reference:
 
     def put(self, record: Record) -> None:
         held = self.held.setdefault(record.key, [record])
-        gain, kept = worth(record), worth(held[0])
-        if gain > kept:
+        if supersedes(record, held[0]):
             self.held[record.key] = [record]
-        elif gain == kept and record not in held:
+        elif not supersedes(held[0], record) and record not in held:
             held.append(record)
 
     def settle(self, key: Key, found: Record) -> bool:

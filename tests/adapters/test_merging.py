@@ -117,6 +117,29 @@ def test_runs_of_other_settings_and_broken_runs_leave_the_target_as_it_was(tmp_p
     assert not list((tmp_path / "merged").glob("*.partial"))
 
 
+def test_a_run_that_lacks_a_line_is_told_of(tmp_path):
+    pair = PreferencePair("x", Request("a cat"), IMAGE, IMAGE, Label.A)
+    made = Rationale("x", Comparison(()), Provenance("m", "p", anchored=True))
+    one = write(
+        tmp_path / "one", [PairOutcome(pair, (Fate(Candidate(pair, TEXT_TO_IMAGE, made)),))]
+    )
+    (one / "rationales.jsonl").write_text("")
+    with pytest.raises(RecordError, match="lacks lines"):
+        merge_runs([one], tmp_path / "merged")
+
+
+def test_judgements_that_have_a_winner_are_better_than_none(tmp_path):
+    def judged(name, *failures):
+        rows = [{"pair_id": "x", "place": 0, "failure": f and {"kind": f}} for f in failures]
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return tmp_path / name
+
+    files = [judged("none", "timeout", "timeout"), judged("half", "image", None)]
+    for order in (files, files[::-1]):
+        merge_judgements(order, tmp_path / "out")
+        assert (tmp_path / "out").read_text() == files[1].read_text()
+
+
 def test_judgements_without_places_are_told_of(tmp_path):
     (tmp_path / "old").write_text('{"pair_id": "x"}\n')
     with pytest.raises(ConfigError, match="again"):

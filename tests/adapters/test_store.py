@@ -53,7 +53,7 @@ WORSE_TO_BETTER = [
     record(1, Failed(FailureKind.REFUSED, "no")),
     cut("cut at 10", 10),
     cut("cut at 90", 90),
-    cut("cut at 10, with log-probabilities", 10, top_logprobs=0),
+    cut("cut at 90, with log-probabilities", 90, top_logprobs=0),
     record(1, Reply("scores", Finish.SCORES), until="scores"),
     record(1, "whole"),
     record(1, "whole, with log-probabilities", top_logprobs=0),
@@ -69,6 +69,18 @@ def test_the_better_record_stays_whichever_came_first(path, worse, better):
         assert store.get([key(1)]) == {key(1): better}
         store.put([worse])
         assert store.get([key(1)]) == {key(1): better}
+
+
+def test_of_two_replies_that_each_answer_more_the_newer_stays(path):
+    """Else the ask that the older one does not answer would be paid at every run."""
+    whole = record(1, "whole")
+    weighed = record(1, Reply("scores", Finish.SCORES), until="scores", top_logprobs=20)
+    with SqliteStore(path) as store:
+        for newest in (whole, weighed, whole):
+            store.put([newest])
+            assert store.get([key(1)]) == {key(1): newest}
+        store.put([weighed, cut("cut", 10, top_logprobs=30)])
+        assert store.get([key(1)]) == {key(1): weighed}
 
 
 def test_of_two_failures_the_latest_is_told_and_of_two_equal_replies_the_first_stays(path):

@@ -17,6 +17,11 @@ def test_the_key_of_a_known_ask_never_changes():
     assert key_of(ASK, "m:1").hex() == "25e6e316715df8fdf0e8b0bb5b1fdfd4"
 
 
+def test_half_a_character_has_a_key_in_the_first_part_too():
+    asked = {key_of(Ask((Turn("user", (text,)),), Sampling()), "m:1") for text in ("\ud83d", "?")}
+    assert len(asked) == 2
+
+
 def test_every_change_of_meaning_changes_the_key():
     other = Image("cd" * 32, "image/png", b"")
     changed = [

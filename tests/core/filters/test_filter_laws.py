@@ -92,6 +92,20 @@ def test_scores_must_have_the_sign_of_the_label():
     assert isinstance(agree(candidate((4.0, 2.0), label=Label.TIE)), Drop)
 
 
+tenths = st.integers(10, 40).map(lambda n: n / 10)
+
+
+@unhurried
+@given(a=tenths, b=tenths, other=tenths, label=st.sampled_from((Label.A, Label.B)))
+def test_scores_of_equal_sums_are_a_tie_whatever_rounding_leaves(a, b, other, label):
+    second = round(a + b - other, 1)
+    body = candidate((a, other), (b, second)).rationale.body
+    assert body.margin(TEXT_TO_IMAGE.applicable(PAIR.request)) == 0.0
+    verdict = ScoresAgree()(candidate((a, other), (b, second), label=label))
+    assert isinstance(verdict, Drop)
+    assert verdict.reason == "tied"
+
+
 def test_a_dimension_with_its_own_label_may_tie_but_not_oppose():
     def labelled(label):
         one = candidate((4.0, 2.0), (3.0, 3.0))

@@ -1,16 +1,18 @@
-"""Whole filtering: whose rationale is the foreign one does not depend on the order of filters."""
+"""Whole filtering: what stays does not depend on the order of filters, nor on what they are called."""
 
 import asyncio
 
+import pytest
 from attrs import frozen
 
-from parrot.core.candidates import Candidate, Provenance, Rationale
+from parrot.core.candidates import Candidate, Drop, Keep, Provenance, Rationale
 from parrot.core.critiques import Comparison
 from parrot.core.engine import Engine
+from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.evidence import ClaimAnswer, ClaimAnswers, Holds, Prediction, Specificity
 from parrot.core.filters import Grounded, Specific
 from parrot.core.outcomes import Fate, PairOutcome
-from parrot.core.pipelines.filtering import Filtering, filtered
+from parrot.core.pipelines.filtering import Filtering, filtered, judge
 from parrot.core.rubric import TEXT_TO_IMAGE
 from parrot.core.testing.fakes import ScriptedModel
 from parrot.core.values import Image, Label, PreferencePair, Request
@@ -67,3 +69,42 @@ def test_what_stays_does_not_depend_on_when_the_foreign_rationale_is_needed():
     one = asyncio.run(kept((Grounded(), Specific())))
     other = asyncio.run(kept((Specific(), Grounded())))
     assert one == other == ["2"]
+
+
+@frozen
+class Needs:
+    """Keeps where all that it needs is there."""
+
+    name: str
+    needs: tuple[str, ...]
+
+    def __call__(self, candidate):
+        return Keep() if set(self.needs) <= set(candidate.evidence) else Drop("too_early")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_filter_of_several_kinds_of_evidence_waits_for_the_last_that_is_gathered(turned):
+    filters = (Needs("both", ("specific", "grounded")), Needs("one", ("grounded",)))
+    assert asyncio.run(kept(filters[::-1] if turned else filters)) == ["0", "1", "2", "3"]
+
+
+def test_filters_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="'strict'"):
+        Filtering((Needs("strict", ()), Needs("strict", ())))
+
+
+def test_evidence_that_nobody_gathers_is_named_before_anything_is_asked():
+    with pytest.raises(UnknownNameError, match="ocr"):
+        Filtering((Needs("reads", ("ocr",)),))
+
+
+def test_a_filter_that_says_no_verdict_is_named():
+    with pytest.raises(ConfigError, match="silent said None"):
+        judge(outcome(1), (Silent(),), marginal=False)
+
+
+class Silent:
+    name, needs = "silent", ()
+
+    def __call__(self, _):
+        return None

@@ -121,6 +121,22 @@ def test_gdpo_gives_a_narrow_dimension_its_say():
     assert gdpo(rewards, [0, 0], weights={"narrow": 2.0})[1] == pytest.approx(1.0)
 
 
+def test_the_last_step_of_gdpo_is_divided_as_it_is_told():
+    rewards = [Reward({"a": a, "b": a}, a) for a in (1.0, 0.0, 0.9, 0.1)]
+    groups = [0, 0, 1, 1]
+    bare = gdpo(rewards, groups, whole=None)
+    assert bare == pytest.approx((2.0, -2.0, 2.0, -2.0))
+    assert gdpo(rewards, groups, whole=Deviation(Over.NOTHING)) == pytest.approx(bare)
+    assert gdpo(rewards, groups, whole=Deviation(Over.ALL)) == pytest.approx((1.0, -1.0) * 2)
+    weighed = gdpo(rewards, groups, divisor=Deviation(Over.NOTHING), whole=Deviation(Over.GROUP))
+    assert weighed == pytest.approx((1.0, -1.0) * 2)
+
+
+def test_gdpo_of_equal_rewards_is_level_whatever_the_divisor():
+    level = [Reward({"a": 0.5}, 0.5)] * 2
+    assert gdpo(level, [0, 0], whole=Deviation(Over.ALL, least=0.0)) == (0.0, 0.0)
+
+
 def test_ranks_share_places():
     rewards = [Reward({}, v) for v in (0.1, 0.1, 0.1, 0.9)]
     assert ranked(rewards, [0] * 4) == pytest.approx((-1 / 3, -1 / 3, -1 / 3, 1.0))

@@ -125,6 +125,18 @@ def test_only_siblings_meet_and_each_as_often(groups, rivals, both):
 
 
 @unhurried
+@given(groups=keys, rivals=st.none() | st.integers(1, 5))
+def test_a_judge_who_favours_a_side_favours_nobody(groups, rivals):
+    met = meetings(groups, rivals=rivals)
+    for n in range(len(groups)):
+        first, second = (sum(n == getattr(m, side) for m in met) for side in ("a", "b"))
+        assert abs(first - second) <= 1
+    if rivals and len(groups) > 2 * rivals + 1 and len(set(groups)) == 1:
+        rates = win_rates(len(groups), met, [Result({}, 1.0)] * len(met))
+        assert {one.total for one in rates} == {0.5}
+
+
+@unhurried
 @given(groups=keys, data=st.data())
 def test_win_rates_of_a_group_average_a_half(groups, data):
     met = meetings(groups)
