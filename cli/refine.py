@@ -119,7 +119,8 @@ def refine(
         int | None, typer.Option(min=1, help="Critic's tokens at most.", rich_help_panel=_EACH)
     ] = None,
     money_each: Annotated[
-        float | None, typer.Option(help="Money at most (needs a price).", rich_help_panel=_EACH)
+        float | None,
+        typer.Option(help="Money at most (needs a price).", rich_help_panel=_EACH),
     ] = None,
     drawing_price: Annotated[
         float, typer.Option(min=0, help="Money for one drawing.", rich_help_panel=_EACH)

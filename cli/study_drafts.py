@@ -15,6 +15,7 @@ from attrs import frozen
 
 from parrot.adapters.store import SqliteStore
 from parrot.backends.miniature.redrawn import SUFFIX, Wish, nothing, wishes
+from parrot.backends.miniature.shipped import by_folder
 from parrot.cli.refine import looked_at
 from parrot.cli.session import open_generator_spec, open_spec, run_async
 from parrot.cli.study_files import Lines
@@ -36,7 +37,8 @@ from parrot.core.values import Image, Request
 
 _SEEDS_APART: Final = 1_000
 """Seeds of drawings between two seeds of the study: more than one run draws."""
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 64
+"""Requests under way, and critiques that a local student writes at once."""
 _GREEDY: Final = Sampling(temperature=0.0, max_tokens=300)
 
 
@@ -65,7 +67,7 @@ class Study:
 
         async def work() -> None:
             painter = open_generator_spec(self.generator, self.how_drawn)
-            judge = open_spec(self.critic)
+            judge = open_spec(by_folder(self.critic), max_batch=_AT_ONCE)
             with SqliteStore(self.folder / "critic.sqlite") as store:
                 async with Engine(judge, store) as engine:
                     for arm, seed in cells:

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from parrot.backends.miniature.shipped import STUDENTS, folder_of, shipped
+from parrot.backends.miniature.shipped import by_folder, folder_of
 from parrot.backends.miniature.tuned import Truth
 from parrot.cli.session import open_spec
 from parrot.core.asks import Failed
@@ -56,14 +56,8 @@ def score_of(
         yield Called(_Headed(judges.head or "", untuned))
     else:
         spec = (judges.scores or "") if arm is Arm.SCORES_ONLY else judges.student
-        with RewardModel(lambda: open_spec(_plain(spec), max_batch=AT_ONCE)) as model:
+        with RewardModel(lambda: open_spec(by_folder(spec), max_batch=AT_ONCE)) as model:
             yield _reduced(model) if arm is Arm.NO_SOURCE else model
-
-
-def _plain(spec: str) -> str:
-    """A shipped student by its folder, so that options of torch: reach it."""
-    kind, _, name = spec.partition(":")
-    return f"torch:{shipped(name)}" if kind == "miniature" and name in STUDENTS else spec
 
 
 def _reduced(model: RewardModel) -> Score:

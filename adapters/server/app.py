@@ -222,6 +222,9 @@ def _guarded(service: Service, path: str, handler: Handler) -> Handler:
             response = _told(path, Refusal(503, f"the critic cannot be reached: {stopped}"))
         except ParrotError as error:
             response = _told(path, Refusal(503, str(error)))
+        except Exception:  # a bug in a critic: the framework's 500, counted as every answer is
+            service.counts.answered(path, 500, time.monotonic() - began)
+            raise
         service.counts.answered(path, response.status_code, time.monotonic() - began)
         return response
 

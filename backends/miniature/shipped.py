@@ -49,3 +49,9 @@ def folder_of(text: str) -> Path:
     if not path.is_dir():
         raise ConfigError(f"{text!r} is no folder with a checkpoint")
     return path
+
+
+def by_folder(spec: str) -> str:
+    """A spec with a shipped student named by its folder, so that options of `torch:` reach it."""
+    kind, _, name = spec.partition(":")
+    return f"torch:{shipped(name)}" if kind == "miniature" and name in STUDENTS else spec

@@ -261,12 +261,16 @@ class Calls:
         limit = asyncio.timeout(self._retry.attempt_seconds)
         try:
             async with limit:
-                return await self.model.reply(ask)
+                reply: object = await self.model.reply(ask)
         except TimeoutError:
             if not limit.expired():
                 raise
             message = f"no reply within {self._retry.attempt_seconds:g} s"
             raise TimedOutError(message) from None
+        if not isinstance(reply, Reply):
+            said = f"the model {self.model_id!r} gave {type(reply).__name__}, which is no Reply"
+            raise TypeError(said)
+        return reply
 
     def _tell_gate(self, now: float, outcome: object, *, first: bool) -> None:
         before = self.gate.limit

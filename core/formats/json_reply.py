@@ -216,6 +216,8 @@ def _sections(judged: Members, grammar: Grammar) -> Iterator[Section]:
 def _section(number: int, entry: Members, grammar: Grammar) -> Section:
     said = {_plain(k): v for k, v in entry.items()}
     repeated = {_plain(k) for k in entry.repeated}
+    if len(said) < len(entry):  # "score" and "Score"
+        repeated |= {_plain(k) for k, v in entry.items() if said[_plain(k)] != v}
     values = tuple(_raw(_plain(_KEYS[kind]), said, repeated) for kind in grammar.values)
     reason = said.get("justification")
     return Section(number, _text(reason) if isinstance(reason, str) else None, values)
@@ -232,7 +234,14 @@ def _raw(name: str, said: Mapping[str, Any], repeated: set[str]) -> Raw:
     if isinstance(value, str):
         return value
     code = ProblemCode.NO_WINNER if name == "winner" else ProblemCode.NOT_A_SCORE
-    return Unread(code, f"is {json.dumps(value)[:40]}")
+    return Unread(code, f"is {_shown(value)[:40]}")
+
+
+def _shown(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "nested without end"
 
 
 def _digits(value: str) -> Raw:

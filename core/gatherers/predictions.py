@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 from attrs import evolve, field, frozen
 
 from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, TokenLogprob
 from parrot.core.candidates import Candidate
 from parrot.core.critiques import Comparison
+from parrot.core.errors import Unwritable
 from parrot.core.evidence import Prediction, Specificity, Strength
 from parrot.core.formats import MARKUP
 from parrot.core.gatherers.masking import masked, masked_text
@@ -25,7 +27,10 @@ def wording_of(candidate: Candidate, *, hide: bool = False) -> str:
     """The rationale's words as evidence prompts show them; `hide` masks scores and winners."""
     body, raw = candidate.rationale.body, candidate.rationale.provenance.raw
     if isinstance(body, Comparison) and body.findings:
-        return masked(body, candidate.rubric) if hide else MARKUP.write(body, candidate.rubric)
+        if hide:
+            return masked(body, candidate.rubric)
+        with suppress(Unwritable):  # read in another format, whose headings markup cannot tell
+            return MARKUP.write(body, candidate.rubric)
     return masked_text(raw) if hide else raw
 
 

@@ -134,7 +134,7 @@ class RewardModel:
 
     def close(self) -> None:
         """Ends what is under way, closes a critic that it opened, and ends its thread."""
-        if self._engine is not None or self._model is not None:
+        if self._engine or self._model or self._behind:
             self._home.run(self._aclose())
         self._home.close()
 
@@ -199,7 +199,7 @@ class RewardModel:
         critic = self._critic
         if isinstance(critic, str):
             self._model = open_model(critic)
-        elif isinstance(critic, ChatModel):
+        elif isinstance(critic, ChatModel) and not isinstance(critic, type):
             if self._used_by not in (None, os.getpid()):
                 raise ConfigError(
                     "the critic is an open model that another process used before the fork, and its"

@@ -30,7 +30,10 @@ async def drawn(
     while True:
         attempt += 1
         try:
-            image = await generator.draw(request, seed=seed, start=start)
+            image: object = await generator.draw(request, seed=seed, start=start)
+            if not isinstance(image, Image):
+                said = f"the generator gave {type(image).__name__}, which is no Image"
+                return Failed(FailureKind.REJECTED, said, attempt)
             return (look(image) if look else None) or image
         except AccessError as error:
             raise RunStopped(f"the generator: {error}", reason=StopReason.ACCESS) from error

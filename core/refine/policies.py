@@ -6,7 +6,7 @@ first draft by that reward. `Paper` is the control: it does what the paper's tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Final
 
@@ -207,10 +207,10 @@ def policy_named(
     keep-best: `rounds` of `candidates` refined drafts. patience: the same, until `patience` rounds
     brought nothing better. best-of-n: `seeds` drafts. mix: `seeds` drafts, then each round one
     refined and one fresh. budget: refines until a bound is reached. paper: the control. Raises
-    UnknownNameError, and ConfigError for a budget without a bound.
+    UnknownNameError, and ConfigError for a budget without a bound and for a bound that is not above 0.
     """
     bounds = {"drafts": drafts, "seconds": seconds, "tokens": tokens, "money": money}
-    bounded = any(value is not None for value in bounds.values())
+    bounded = _bounded(bounds)
     policy: RefinePolicy
     match name:
         case "paper":
@@ -232,3 +232,10 @@ def policy_named(
     if not bounded:
         return policy
     return Bounded(policy, drafts, seconds, tokens, money)
+
+
+def _bounded(bounds: Mapping[str, float | None]) -> bool:
+    for name, value in bounds.items():
+        if value is not None and not value > 0:
+            raise ConfigError(f"a request's {name} are bounded by more than 0, not {value:g}")
+    return any(value is not None for value in bounds.values())

@@ -136,6 +136,16 @@ def test_a_token_opens_all_but_the_probes(serve):
         assert "sesame" not in repr(served.service)
 
 
+def test_a_bug_in_a_critic_is_counted_as_every_answer_is(serve):
+    def broken(_):
+        raise ZeroDivisionError
+
+    with serve(ScriptedModel(broken)) as server:
+        assert httpx.post(f"{server.url}/score", json=items(1, 1)).status_code == 500
+        metrics = httpx.get(f"{server.url}/metrics").text
+    assert [line for line in metrics.splitlines() if "/score" in line and '"500"' in line]
+
+
 def test_what_is_under_way_is_answered_before_the_end(serve):
     critic = Held()
     found = {}

@@ -173,6 +173,22 @@ def test_the_schema_demands_every_dimension_and_nothing_else(form):
     assert '"additionalProperties": false' in text
 
 
+def judged(score):
+    return f'{{"judgement": {{"text_faithfulness": {{"justification": "so", {score}}}}}}}'
+
+
+@pytest.mark.parametrize(
+    "score",
+    ['"score": 4, "Score": 1', '"score": 4, "score": 1', '"score": ' + "[" * 985 + "]" * 985],
+)
+def test_a_score_that_stands_twice_or_is_none_is_a_problem_and_no_score(score):
+    found = JSON.read(judged(score), TEXT_TO_IMAGE, Form.POINTWISE)
+    assert found.value.scores.get("text_faithfulness") is None
+    assert "text_faithfulness" in {one.dimension for one in found.problems}
+    same = JSON.read(judged('"score": 4, "Score": 4'), TEXT_TO_IMAGE, Form.POINTWISE)
+    assert same.value.scores["text_faithfulness"] == 4.0
+
+
 def test_formats_go_by_name():
     assert {name: format_named(name) for name in FORMATS} == FORMATS
     with pytest.raises(UnknownNameError, match="markup"):

@@ -267,6 +267,9 @@ def test_what_makes_no_sense_is_refused():
         policy_named("keep_best")
     with pytest.raises(ConfigError, match="needs a bound"):
         policy_named("budget")
+    for bound in ({"seconds": 0.0}, {"money": -1.0}, {"drafts": 0}):
+        with pytest.raises(ConfigError, match="more than 0"):
+            policy_named("keep-best", **bound)
     with pytest.raises(ConfigError, match="draws nothing"):
         KeepBest(refined=0)
     with pytest.raises(ConfigError, match="a gate reads"):

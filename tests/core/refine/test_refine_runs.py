@@ -169,6 +169,15 @@ def test_a_drawing_that_fails_ends_with_the_best_of_the_rest(error, kind):
     assert "draft 1 was not drawn" in trace.notes[0]
 
 
+def test_a_generator_that_gives_no_image_is_told_of():
+    class Absent(ScriptedGenerator):
+        async def draw(self, request, /, *, seed, start=None):
+            return None
+
+    trace = run(generator=Absent(), how=Refining(retry=ONCE))
+    assert "gave NoneType" in trace.history.drafts[0].image.detail
+
+
 def test_a_drawing_is_tried_again_where_that_can_help():
     trace = run(generator=Faulty({0: TransientError("reset"), 1: TransientError("reset")}))
     assert trace.history.drafts[0].drawn

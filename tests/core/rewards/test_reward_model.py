@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import parrot
+from parrot.adapters.store import SqliteStore
 from parrot.core.asks import FailureKind, Finish, Reply, Sampling, TokenLogprob, Until
 from parrot.core.engine import MemoryStore, RetryPolicy
 from parrot.core.engine.bounded import BoundedStore
-from parrot.core.errors import AccessError, ConfigError, RejectedError, RunStopped
+from parrot.core.errors import AccessError, ConfigError, RejectedError, RunStopped, StoreError
 from parrot.core.formats import Form
 from parrot.core.rewards import Drawing, Reward, Unscored, worst
 from parrot.core.testing.conformance import check_store
@@ -382,6 +383,46 @@ def test_a_store_on_disk_is_shared_by_reading(tmp_path):
         model.close()
     with SqliteStore(path, read_only=True) as store:
         assert len(tuple(store.scan())) == 4
+
+
+class Whole(ScriptedModel):
+    """A model that is made without arguments."""
+
+    def __init__(self):
+        super().__init__(critique_by_size)
+
+
+def test_a_class_of_models_is_what_opens_one():
+    with parrot.RewardModel(Whole) as model:
+        assert isinstance(model(drawings(1))[0], Reward)
+
+
+def test_a_model_that_gives_no_reply_is_named():
+    class Wordy(ScriptedModel):
+        async def reply(self, ask, /):
+            return "four out of four"
+
+    with (
+        parrot.RewardModel(Wordy(critique_by_size)) as model,
+        pytest.raises(TypeError, match="gave str, which is no Reply"),
+    ):
+        model(drawings(1))
+
+
+def test_what_is_known_is_closed_though_no_critic_opened(tmp_path):
+    SqliteStore(tmp_path / "known.sqlite").close()
+    opened_stores = []
+
+    def known():
+        opened_stores.append(SqliteStore(tmp_path / "known.sqlite", read_only=True))
+        return opened_stores[-1]
+
+    model = parrot.RewardModel("minature:teacher", known=known)
+    with pytest.raises(ConfigError, match="minature"):
+        model(drawings(1))
+    model.close()
+    with pytest.raises(StoreError):
+        opened_stores[0].get([b"0" * 16])
 
 
 def test_what_is_no_critic_is_refused():
