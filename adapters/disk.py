@@ -25,6 +25,15 @@ def explained(place: Path, kept: str) -> Iterator[None]:
         raise StoreError(f"cannot write {place}: {error.strerror}") from None
 
 
+def refuse_input(out: Path, *given: Path | None) -> None:
+    """Raises ConfigError where what is to be written would take the place of what is read."""
+    for one in given:
+        if one is not None and out.exists() and one.exists() and out.samefile(one):
+            raise ConfigError(
+                f"{out} is what is read here, and would be lost: choose another place"
+            )
+
+
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """JSON that UTF-8 can hold: readable as it is, and escaped where a text has half a character."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)

@@ -155,6 +155,9 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
     if not (folder / "run.json").exists():
         return 0
     earlier = read_object(folder / "run.json")
+    _refuse_later(folder, earlier)
+    if "command" not in earlier:
+        raise ConfigError(_other(folder, "command", None, about.get("command")))
     for name in _SAME:
         before, now = earlier.get(name), about.get(name)
         if before is not None and now is not None and before != now:
@@ -168,6 +171,11 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
     if not all((folder / name).exists() for name in ("rationales.jsonl", "funnel.json")):
         return 0
     return int(read_object(folder / "funnel.json").get("pairs", {}).get("in", 0))
+
+
+def _refuse_later(folder: Path, about: Mapping[str, Any]) -> None:
+    if about.get("schema", 1) > RUN_SCHEMA:
+        raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
 
 
 def _pairs_file(about: Mapping[str, Any]) -> Path:
@@ -217,8 +225,7 @@ class RunFolder:
         if not (folder / "run.json").exists():
             raise ConfigError(f"{folder} is no run folder: it has no run.json")
         self.about = read_object(folder / "run.json")
-        if self.about.get("schema", 1) > RUN_SCHEMA:
-            raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
+        _refuse_later(folder, self.about)
         if not (folder / "rationales.jsonl").exists():
             raise ConfigError(
                 f"{folder} has no rationales.jsonl: its run has not ended; run it again"

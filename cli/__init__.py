@@ -111,6 +111,8 @@ def root(
 
 def main() -> None:
     """Runs the command line; every error of ours is one line on standard error."""
+    if not sys.stderr.isatty():  # bars of other libraries would fill a log
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         app(prog_name="parrot")
     except RunStopped as stopped:

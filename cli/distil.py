@@ -59,9 +59,10 @@ def distil(
 
     try:
         from parrot.backends.torch.distil import distil as trained
-        from parrot.backends.torch.training import Recipe, is_first
+        from parrot.backends.torch.training import Recipe, is_first, refuse_finished
     except ImportError as error:
         raise MissingExtraError("parrot distil", "train") from error
+    refuse_finished(out)
     prompt = chosen_prompt(layout, reply_format, wording)
     recipe = Recipe(
         epochs=epochs,

@@ -20,7 +20,10 @@ from parrot.core.registry import known_kinds
 # What each extra brings, by the module to look for, and the commands that need it.
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "miniature": (("numpy", "PIL"), "demo, miniature, miniature: teachers"),
-    "openai": (("openai", "aiohttp", "PIL"), "rationalize, filter, project with openai: models"),
+    "openai": (
+        ("openai", "aiohttp", "PIL"),
+        "rationalize, filter, project, judge with openai: models",
+    ),
     "data": (
         ("datasets", "pyarrow", "numpy", "PIL"),
         "Parquet in and out (import, export --to trl or verl), hub:",
@@ -28,8 +31,14 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "torch": (("torch", "transformers", "safetensors", "PIL"), "torch: models"),
     "train": (
         ("torch", "transformers", "tokenizers", "accelerate", "peft", "diffusers", "numpy"),
-        "distil, miniature train",
+        "distil, train-head, study, demo --train, miniature train",
     ),
+    "diffusers": (
+        ("diffusers", "torch", "transformers", "safetensors", "accelerate", "peft", "PIL"),
+        "refine and tune with diffusers: generators, demo --full",
+    ),
+    "tensorboard": (("tensorboard",), "curves of tune"),
+    "ray": (("ray", "pyarrow"), "rationalize --ray"),
     "onnx": (("onnxruntime", "tokenizers", "jinja2", "numpy", "PIL"), "onnx: models"),
     "onnx-export": (
         ("torch", "transformers", "safetensors", "onnx", "onnx_ir"),

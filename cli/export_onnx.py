@@ -23,10 +23,11 @@ def export_onnx(
 ) -> None:
     """Writes the graphs of a Qwen3-VL; ask it as `onnx:DIR`, without torch and transformers."""
     try:
-        from parrot.backends.onnx.export import export
+        from parrot.backends.onnx.export import check_target, export
         from parrot.backends.torch.loading import Options, load
     except ImportError as error:
         raise MissingExtraError("parrot export-onnx", "onnx-export") from error
+    check_target(out, dtype)  # before the weights are loaded
     loaded = load(folder_of(path), Options(dtype="float32", device="cpu"))
     folder = export(
         loaded.model, loaded.tokenizer, loaded.images, out, name=loaded.name, dtype=dtype

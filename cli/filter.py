@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,7 +55,8 @@ def filter_(
         how, skipped = how.without_model()
     share = share_of(shard)
     refuse_neighbours(share, how.filters)
-    given, root, about = _given(rationales, source, share)
+    outcomes, root, about = _given(rationales, source, share)
+    given = _begun(outcomes)
     folder = out or _default_out(rationales, source)
     about |= {"command": "filter", "filters": names_of(how.filters), "not_run": list(skipped)}
     about |= {"verifier": verifier}
@@ -85,6 +87,11 @@ async def _judge(
 
     async for outcome in filtered(streamed(), engine, how):
         writer.add(outcome)
+
+
+def _begun(outcomes: Iterator[PairOutcome]) -> Iterator[PairOutcome]:
+    """The outcomes, the first of them read already: what cannot be read makes no folder."""
+    return chain(list(islice(outcomes, 1)), outcomes)
 
 
 def _default_out(rationales: Path, source: str) -> Path:

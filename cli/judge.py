@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
+from parrot.adapters.disk import object_of, refuse_input
 from parrot.adapters.exports.files import Write, lines
 from parrot.adapters.rubrics import rubric_named
 from parrot.backends.images import black
@@ -21,7 +22,7 @@ from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_asy
 from parrot.cli.sharing import share_of, store_at
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
-from parrot.core.errors import ConfigError
+from parrot.core.errors import ConfigError, RecordError
 from parrot.core.expecting import TOP
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged
@@ -124,6 +125,7 @@ def judge(
         raise ConfigError(
             f"--probe {probe} shows a pair the request of another: it takes no --shard"
         )
+    refuse_input(out, pairs)
     checked = check_pairs(pairs, schema=schema, images_root=images_root)
     if temperature is None:
         temperature = 0.0 if samples == 1 else 0.7
@@ -154,11 +156,13 @@ def judge(
 
     if parse_spec(model).kind == HEAD:
         head = opened_head(model, how)
+        _refuse_others(out, head.id)
         _write_all(head_judgements(head, source, how.orders), out, keep)
         told = {**tally.to_dict(), **mark, "model": head.id, "asks": None}
         _tell(told, out, as_json=as_json)
         return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
+    _refuse_others(out, judge_model.id)
     asking = asking_of(locals())
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = share.about(checked.pairs) * len(how.places) * an_ask
@@ -173,6 +177,22 @@ def judge(
 
     asks = run_async(work)
     _tell({**tally.to_dict(), **mark, "model": judge_model.id, "asks": asks}, out, as_json=as_json)
+
+
+def _refuse_others(out: Path, model: str) -> None:
+    """Raises ConfigError where the file holds something else than judgements of this model."""
+    if out.is_dir():
+        raise ConfigError(f"--out is a file of judgements; {out} is a folder")
+    if not out.exists() or not out.stat().st_size:
+        return
+    try:
+        with out.open("rb") as lines:
+            said = object_of(next(lines), out, 1).get("model")
+    except RecordError:
+        said = None
+    if said != model:
+        what = f"judgements of {said}" if said else "no judgements"
+        raise ConfigError(f"{out} holds {what}, which would be lost; choose another --out")
 
 
 def _write_all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,17 @@ import typer
 # The headings under which `--help` lists them.
 MODELS, WORDS = "Models", "What is asked, and how"
 JUDGING, BOUNDS, CLUSTER = "Filters", "Pace and bounds", "On a Ray cluster"
+
+
+def above_0(text: str) -> float:
+    """A number above 0, as `parser` of an option. Raises BadParameter."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number") from None
+    if not 0 < value < math.inf:
+        raise typer.BadParameter(f"{text} is not more than 0")
+    return value
 
 
 def _under(panel: str, *names: str, text: str, **more: Any) -> Any:
@@ -45,16 +57,31 @@ AllEvidence = Annotated[
 ]
 
 Concurrency = Annotated[int, _under(BOUNDS, text="Asks in flight at most.", min=1)]
-Rpm = Annotated[float | None, _under(BOUNDS, "--rpm", text="Requests a minute at most.")]
-Tpm = Annotated[float | None, _under(BOUNDS, "--tpm", text="Tokens a minute at most.")]
+Rpm = Annotated[
+    float | None,
+    _under(BOUNDS, "--rpm", text="Requests a minute at most.", parser=above_0, metavar="FLOAT"),
+]
+Tpm = Annotated[
+    float | None,
+    _under(BOUNDS, "--tpm", text="Tokens a minute at most.", parser=above_0, metavar="FLOAT"),
+]
 MaxAsks = Annotated[int | None, _under(BOUNDS, text="Stop after so many asks sent.", min=1)]
 MaxSpent = Annotated[
     int | None, _under(BOUNDS, "--max-tokens-spent", text="Stop after so many tokens.", min=1)
 ]
 MaxCost = Annotated[
-    float | None, _under(BOUNDS, text="Stop after so much money (needs both prices).")
+    float | None,
+    _under(
+        BOUNDS,
+        text="Stop after so much money (needs both prices).",
+        parser=above_0,
+        metavar="FLOAT",
+    ),
 ]
-MaxSeconds = Annotated[float | None, _under(BOUNDS, text="Stop after so many seconds.")]
+MaxSeconds = Annotated[
+    float | None,
+    _under(BOUNDS, text="Stop after so many seconds.", parser=above_0, metavar="FLOAT"),
+]
 MaxFailures = Annotated[
     float,
     _under(BOUNDS, text="Stop when more than this share of 500 asks fails.", min=0, max=1),
@@ -68,8 +95,10 @@ Known = Annotated[
     list[Path] | None,
     _under(BOUNDS, "--known", text="Another run, whose answers are not asked again; repeatable."),
 ]
-PriceIn = Annotated[float | None, _under(BOUNDS, text="Money for a million prompt tokens.")]
-PriceOut = Annotated[float | None, _under(BOUNDS, text="Money for a million completion tokens.")]
+PriceIn = Annotated[float | None, _under(BOUNDS, text="Money for a million prompt tokens.", min=0)]
+PriceOut = Annotated[
+    float | None, _under(BOUNDS, text="Money for a million completion tokens.", min=0)
+]
 
 RayAddress = Annotated[
     str | None,

@@ -106,7 +106,10 @@ def rationalize(
     ] = False,
     machines: Annotated[int, typer.Option(min=1, help="With --plan: how many share the work.")] = 1,
     seconds_per_reply: Annotated[
-        float | None, typer.Option(help="With --plan: how long one reply takes.")
+        float | None,
+        typer.Option(
+            help="With --plan: how long one reply takes.", parser=options.above_0, metavar="FLOAT"
+        ),
     ] = None,
     tokens_per_reply: Annotated[
         int, typer.Option(min=0, help="With --plan: completion tokens of one reply.")
@@ -189,7 +192,7 @@ def rationalize(
     root = images_root or (pairs if pairs.is_dir() else pairs.parent)
     if later:
         begin_run(out, root, about)
-        print(f"begun, nothing asked: {out}")
+        print(json.dumps({"begun": str(out)}) if as_json else f"begun, nothing asked: {out}")
         return
     _refuse_open_batches(out)
     total = share.about(checked.pairs) * samples * len(how.orders) if checked else None

@@ -27,7 +27,7 @@ from parrot.cli.session import (
 )
 from parrot.core.asks import Failed, FailureKind, Sampling
 from parrot.core.engine.budget import Price
-from parrot.core.errors import ConfigError
+from parrot.core.errors import ConfigError, RecordError
 from parrot.core.pipelines.rewarding import Rewarding
 from parrot.core.refine import Refining, Trace, gate_of, policy_named, refine_all
 from parrot.core.refine import refine as refined
@@ -294,7 +294,10 @@ def _requests(
     if not place.is_file():
         raise ConfigError(f"{place} is no file")
     # All at once, so that a broken line is told of before anything is drawn.
-    return iter(list(islice(requests_in(place), limit)))
+    found = list(islice(requests_in(place), limit))
+    if not found:
+        raise RecordError("has no records", file=str(place))
+    return iter(found)
 
 
 def _known_gates(keys: Iterable[str], rubric: Rubric | None) -> None:
@@ -341,7 +344,8 @@ def tell(trace: Trace, row: dict[str, Any], target: Path, *, alone: bool) -> Non
     for draft in trace.history.drafts:
         mark = "*" if draft.id == row["winner"] else " "
         values = ", ".join(f"{k} {v:.2f}" for k, v in draft.outcome.dimensions.items())
-        print(f"{mark} draft {draft.id}, round {draft.round}: {_said(draft.total)} ({values})")
+        shown = f" ({values})" if values else ""
+        print(f"{mark} draft {draft.id}, round {draft.round}: {_said(draft.total)}{shown}")
         print(f"    drawn from: {draft.made.request.prompt} (seed {draft.made.seed})")
         if draft.critique and draft.critique.summary:
             print(f"    critic: {draft.critique.summary}")

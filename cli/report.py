@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parrot.adapters.disk import refuse_input
 from parrot.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def report(
     """
     if not out.parent.is_dir():
         raise ConfigError(f"--out is in {str(out.parent)!r}, which is no folder; make it first")
+    refuse_input(out, run, pairs, dev)
     if run.is_dir() or not run.exists():
         if pairs or dev:
             raise ConfigError(f"--pairs and --dev go with a file of judgements; {run} is none")

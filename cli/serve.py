@@ -13,7 +13,7 @@ from parrot.adapters.rubrics import rubric_named
 from parrot.adapters.server import Limits, create_app
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
-from parrot.cli.session import open_spec
+from parrot.cli.session import open_spec, run_async
 from parrot.core.errors import ConfigError, MissingExtraError
 from parrot.core.formats import Form
 from parrot.core.pipelines.reward_model import CACHED, RewardModel
@@ -110,10 +110,10 @@ def serve(
     body = max_body_mib * 2**20
     limits = Limits(body=body, pixels=max_pixels, queue=queue, held=max(Limits().held, body))
     app = create_app(model, limits=limits, token=token, pickles=edit_r1_pickle)
-    _run(app, host, port)
+    _run(app, host, port, model)
 
 
-def _run(app: FastAPI, host: str, port: int) -> None:
+def _run(app: FastAPI, host: str, port: int, model: RewardModel) -> None:
     """Serves until told to stop; the address is printed once it is bound, before the critic opens."""
     try:
         import uvicorn
@@ -130,6 +130,7 @@ def _run(app: FastAPI, host: str, port: int) -> None:
     with socket.create_server((host, port), family=family, backlog=2048) as bound:
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{shown}:{bound.getsockname()[1]}")
+        run_async(model.open)  # here, so that a critic that does not open is one line
         uvicorn.Server(config).run(sockets=[bound])
 
 

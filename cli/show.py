@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from parrot.adapters.disk import json_text
 from parrot.adapters.runs import RunFolder
-from parrot.cli import options
-from parrot.core.errors import ConfigError, UnknownNameError
+from parrot.core.errors import ConfigError, RecordError, UnknownNameError
 from parrot.core.filters import FILTERS, POINTWISE_FILTERS
 
 
@@ -25,7 +24,7 @@ def show(
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="What failed, and why.")] = False,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
-    as_json: options.AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each as a line of JSON.")] = False,
 ) -> None:
     """Prints records of a run: the pair, the critique, the reason."""
     if sum((kept, dropped is not None, failed)) > 1:
@@ -36,11 +35,20 @@ def show(
     chosen = list(islice(_records(folder, dropped, failed=failed), n))
     for record in chosen:
         if as_json:
-            print(json.dumps(record, ensure_ascii=False))
+            print(json_text(record))
         else:
-            print("\n".join(_lines(record)) + "\n")
+            print("\n".join(_read(record, run)) + "\n")
     if not chosen:
         typer.echo("nothing of that kind in this run", err=True)
+
+
+def _read(record: Mapping[str, Any], run: Path) -> list[str]:
+    try:
+        return list(_lines(record))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RecordError(
+            f"{run} has a record that is none: {error} is missing or broken"
+        ) from None
 
 
 def _known(dropped: str, folder: RunFolder) -> None:

@@ -13,6 +13,7 @@ from parrot.cli import options
 from parrot.cli.choices import chosen_members
 from parrot.cli.study_refine import refine
 from parrot.cli.study_rewards import rewards
+from parrot.core.registry import opener, parse_spec
 from parrot.core.studies.cells import Arm, Equal
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def parrot(
     from parrot.cli.study_files import Folder
 
     torch.set_num_threads(threads)
+    opener(parse_spec(teacher).kind)
     design = _design(budget, sizes, seeds, arms, equal, tests, least, most)
     settings = Settings(
         folder_of(base), design, teacher, rate, head_rate, device, bf16, part, keep, tower

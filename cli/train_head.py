@@ -59,9 +59,10 @@ def train_head(
 
     try:
         from parrot.backends.torch.preferring import train_head as trained
-        from parrot.backends.torch.training import Recipe
+        from parrot.backends.torch.training import Recipe, refuse_finished
     except ImportError as error:
         raise MissingExtraError("parrot train-head", "train") from error
+    refuse_finished(out)
     recipe = Recipe(
         epochs=epochs,
         steps=steps,

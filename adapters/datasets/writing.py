@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Final, Self
 
 from attrs import frozen
 
+from parrot.adapters.disk import json_text
 from parrot.backends.images import original_bytes
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.records.pairs import pair_to_record
@@ -62,7 +62,7 @@ class PairWriter:
     def add(self, pair: PreferencePair) -> None:
         """Writes a pair; its images go beside the file. Raises ImageError."""
         record = pair_to_record(pair, image_ref=lambda image: save_image(image, self.out))
-        self._handle.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._handle.write(json_text(record) + "\n")
         self.count += 1
 
 
@@ -87,7 +87,7 @@ def write_pairs(pairs: Iterable[PreferencePair | Unloadable], out: Path) -> Writ
 
 def write_unloadable(lost: Iterable[Unloadable], out: Path) -> None:
     """Writes what could not be loaded, and why; no file where all could."""
-    lines = [json.dumps({"id": one.id, "reason": one.reason}, ensure_ascii=False) for one in lost]
+    lines = [json_text({"id": one.id, "reason": one.reason}) for one in lost]
     if lines:
         (out / UNLOADABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 

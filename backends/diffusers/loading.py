@@ -6,6 +6,8 @@ Knows nothing of requests. Nothing is downloaded: a hub name must be in the loca
 from __future__ import annotations
 
 import hashlib
+import os
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,10 +91,15 @@ def _pipeline(folder: Path, name: str | None, dtype: Any) -> Any:
     kind = getattr(diffusers, name or "DiffusionPipeline", None)
     if kind is None or not hasattr(kind, "from_pretrained"):
         raise ConfigError(f"diffusers has no pipeline {name!r}")
+    if os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):  # transformers heeds it, diffusers does not
+        diffusers.utils.logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(
-            folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True
-        )
+        with warnings.catch_warnings():
+            # The older versions that we allow know no other name for it.
+            warnings.filterwarnings("ignore", ".*torch_dtype", FutureWarning)
+            return kind.from_pretrained(
+                folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True
+            )
     except Exception as error:  # noqa: BLE001  diffusers raises anything on broken files
         raise ConfigError(f"the pipeline in {str(folder)!r}: {_first(error)}") from None
 

@@ -40,11 +40,8 @@ def export(
     the model is of another kind or the folder has something in it.
     """
     place = Path(out)
-    if dtype not in DTYPES:
-        raise ConfigError(f"dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
+    check_target(place, dtype)
     card = card_of(model, tokenizer, images, name=name, dtype=dtype)
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise ConfigError(f"{str(place)!r} has something in it already")
     partial = place.with_name(place.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -58,6 +55,14 @@ def export(
         place.rmdir()
     partial.rename(place)
     return place
+
+
+def check_target(place: Path, dtype: str) -> None:
+    """Raises ConfigError for an unknown dtype, and where the folder has something in it."""
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise ConfigError(f"{str(place)!r} has something in it already")
 
 
 def card_of(model: Any, tokenizer: Any, images: Any, *, name: str, dtype: str) -> Card:

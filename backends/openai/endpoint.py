@@ -20,6 +20,8 @@ from parrot.core.errors import ConfigError
 OFFICIAL_URL = "https://api.openai.com/v1"
 NO_KEY = "no-key"
 _BOUND = re.compile(r"@(?=https?://)", re.IGNORECASE)
+_HOST = re.compile(r"@(localhost\b.*|[\w.-]+(?::\d+|/).*)", re.IGNORECASE)
+"""What looks like a server, where a version of a model would stand: `model@20260101` is none."""
 
 
 @frozen(slots=True)
@@ -45,6 +47,11 @@ def split_target(target: str) -> tuple[str, str | None]:
 def endpoint(target: str, environment: Mapping[str, str]) -> Endpoint:
     """The endpoint that `MODEL[@URL]` names. Raises ConfigError where it cannot be one."""
     model, url = split_target(target)
+    if url is None and (lacking := _HOST.search(model)):
+        raise ConfigError(
+            f"the URL in {target!r} must begin with http:// or https://: {lacking[1]!r} would else go"
+            " to the usual server as part of the model's name"
+        )
     if not model:
         raise ConfigError("an openai: target is MODEL[@URL]; the model is missing")
     usual = environment.get("OPENAI_BASE_URL") or OFFICIAL_URL

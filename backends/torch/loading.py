@@ -150,9 +150,12 @@ def _model(folder: Path, options: Options) -> Any:
 
 
 def device_of(name: str) -> torch.device:
-    """The device of a name; `auto` is the accelerator where there is one."""
+    """The device of a name; `auto` is the accelerator where there is one. Raises ConfigError."""
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.device(name)
+        except RuntimeError:
+            raise ConfigError(f"{name!r} is no device: auto, cpu, cuda, mps") from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -209,3 +209,13 @@ def write_checkpoint(
         for path in base.glob(pattern):
             if path.name not in _WEIGHTS:
                 shutil.copyfile(path, folder / path.name)
+
+
+def refuse_finished(folder: Path) -> None:
+    """Raises ConfigError where a folder has a finished checkpoint or a run that would be lost."""
+    if (folder / "run.json").exists():
+        raise ConfigError(f"{folder} holds a run, which would be lost; choose another --out")
+    if (folder / "config.json").exists() and not (folder / CHECKPOINTS).exists():
+        raise ConfigError(
+            f"{folder} holds a finished checkpoint; choose another --out to train one"
+        )

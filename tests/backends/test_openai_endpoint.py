@@ -53,6 +53,20 @@ def test_openais_key_is_not_sent_in_the_clear_or_to_another_port(url):
         endpoint(f"m@{url}", KEY)
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["Qwen3-VL-32B@localhost:8000/v1", "m@localhost", "m@10.0.0.7:8000", "m@gate.example/v1"],
+)
+def test_a_server_without_its_scheme_is_no_part_of_a_models_name(target):
+    with pytest.raises(ConfigError, match="must begin with http"):
+        endpoint(target, KEY)
+
+
+@pytest.mark.parametrize("model", ["claude-3-5-sonnet@20240620", "org/model@v1.2", "m@latest"])
+def test_a_version_behind_an_at_is_part_of_a_models_name(model):
+    assert endpoint(model, KEY).model == model
+
+
 def test_a_base_url_takes_the_key_with_it():
     environment = {**KEY, "OPENAI_BASE_URL": "https://gate.example/v1"}
     assert endpoint("m", environment).key == KEY["OPENAI_API_KEY"]

@@ -57,6 +57,17 @@ def test_a_student_comes_out_of_run_folders(monkeypatch, capsys, tmp_path, base,
     assert said["examples"] > 3
     assert 0.0 <= said["agreement"] <= 1.0
     assert open_batch_model(str(out)).id.startswith("torch:student@")
+    before = (out / "model.safetensors").read_bytes()
+    for place, held in ((out, "finished checkpoint"), (runs[0], "holds a run")):
+        assert run(monkeypatch, "distil", runs[0], "--base", base, "--out", place) == 2
+        assert held in capsys.readouterr().err
+    assert (out / "model.safetensors").read_bytes() == before
+
+
+def test_an_unknown_device_is_one_line(monkeypatch, capsys, tmp_path, base, runs):
+    given = ("--base", base, "--out", tmp_path / "student", "--device", "nope")
+    assert run(monkeypatch, "distil", runs[0], *given) == 2
+    assert "is no device" in capsys.readouterr().err
 
 
 def test_held_out_pairs_that_are_learned_from_are_refused(

@@ -54,6 +54,7 @@ def test_it_serves_on_loopback_and_stops_when_told():
         (("--aggregate", "means"), "Did you mean 'mean'"),
         (("--form", "pair"), "pairwise"),
         (("--rubric", "nowhere"), "no rubric"),
+        (("--critic", "miniature:teechar"), "Did you mean"),
     ],
 )
 def test_wrong_options_are_a_line(options, said):
@@ -61,6 +62,7 @@ def test_wrong_options_are_a_line(options, said):
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert said in errors
+    assert "Traceback" not in errors
 
 
 def test_open_to_all_is_said():

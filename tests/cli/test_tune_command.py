@@ -80,6 +80,10 @@ def test_a_generator_is_tuned_and_the_same_command_goes_on(
     assert (tmp_path / "out" / "pytorch_lora_weights.safetensors").is_file()
     assert run(monkeypatch, *given) == 0
     assert "2 of 2 steps: out" in capsys.readouterr().out
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "run.json").write_text('{"command": "rationalize"}')
+    assert run(monkeypatch, *given, "--out", "taken") == 2
+    assert "holds another run" in capsys.readouterr().err
     assert run(monkeypatch, *given, "--method", "grpo") == 2
     assert "began otherwise: method was 'nft' and is 'grpo'" in capsys.readouterr().err
 

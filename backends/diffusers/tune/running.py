@@ -18,7 +18,7 @@ from parrot.backends.diffusers.tune.flows import flow_of
 from parrot.backends.diffusers.tune.learning import learn, parts_of
 from parrot.backends.diffusers.tune.policy import Policy
 from parrot.backends.diffusers.tune.recipe import MEANWHILE, Recipe
-from parrot.backends.diffusers.tune.state import resume, save, shorten_log
+from parrot.backends.diffusers.tune.state import STATE, resume, save, shorten_log
 from parrot.core.errors import ConfigError, UnscoredError
 from parrot.core.judgements import request_key
 from parrot.core.rewards.groups import group_key
@@ -111,6 +111,8 @@ def run(
     row had no reward at all.
     """
     folder, recipe = Path(out), tuning.recipe
+    if (folder / "run.json").exists() and not (folder / STATE).exists() and not _ours(folder):
+        raise ConfigError(f"{folder} holds another run, which would be lost; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     policy, adam, facts = tuning.policy, tuning.optimizer, tuning.facts
     step = resume(folder, policy, adam, facts=facts)
@@ -142,3 +144,10 @@ def _groups(
     pictures = [one for sheet in sheets for one in sheet.pictures]
     pairs = list(zip(pictures, outcomes, strict=True))
     return [pairs[start : start + size] for start in range(0, len(pairs), size)]
+
+
+def _ours(folder: Path) -> bool:
+    try:
+        return "generator" in json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (ValueError, TypeError):
+        return False

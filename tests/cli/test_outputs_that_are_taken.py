@@ -1,0 +1,142 @@
+"""A command whose place to write is taken by something else: one line, and what was there stays."""
+
+import json
+import sys
+
+import pytest
+
+pytest.importorskip("numpy", reason="the miniature needs the extra miniature")
+
+from parrot import cli
+from parrot.backends.miniature.files import write_pairs
+
+
+@pytest.fixture
+def parrot(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["parrot", *map(str, arguments)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        said = capsys.readouterr()
+        return status, said.out, [one for one in said.err.splitlines() if one[:2] != '{"']
+
+    return run
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    return write_pairs(tmp_path / "pairs", 4, seed=3, task="t2i").pairs
+
+
+TEACHER = ("--model", "miniature:teacher")
+
+
+@pytest.fixture
+def judged(parrot, pairs, tmp_path):
+    assert parrot("judge", pairs, *TEACHER, "--out", tmp_path / "judged.jsonl")[0] == 0
+    return tmp_path / "judged.jsonl"
+
+
+def refused(told, place, before, said):
+    status, _, lines = told
+    assert status == 2
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert place.read_bytes() == before
+
+
+def test_nothing_takes_the_place_of_what_it_reads(parrot, pairs, judged):
+    before = judged.read_bytes()
+    refused(parrot("report", judged, "--out", judged), judged, before, "read here")
+    evaluated = parrot("evaluate", judged, "--protocol", "no-tie-strict", "--json", judged)
+    refused(evaluated, judged, before, "read here")
+    before = pairs.read_bytes()
+    refused(parrot("judge", pairs, *TEACHER, "--out", pairs), pairs, before, "read here")
+
+
+def test_judgements_of_one_model_are_not_those_of_another(parrot, pairs, judged, tmp_path):
+    before = judged.read_bytes()
+    other = parrot("judge", pairs, "--model", "miniature:teacher-low", "--out", judged)
+    refused(other, judged, before, "judgements of miniature:teacher-medium")
+    assert parrot("judge", pairs, *TEACHER, "--out", judged)[0] == 0
+    assert judged.read_bytes() == before
+    notes = tmp_path / "notes.txt"
+    notes.write_text("my notes")
+    refused(parrot("judge", pairs, *TEACHER, "--out", notes), notes, b"my notes", "no judgements")
+    status, _, lines = parrot("judge", pairs, *TEACHER, "--out", tmp_path)
+    assert (status, len(lines)) == (2, 1)
+    assert "is a folder" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [({"schema": 99, "command": "rationalize"}, "later"), ({"rate": 1}, "another")],
+)
+def test_a_run_of_a_later_version_or_of_another_kind_stays(parrot, pairs, tmp_path, about, said):
+    place = tmp_path / "run" / "run.json"
+    place.parent.mkdir()
+    place.write_text(json.dumps(about))
+    asked = ("rationalize", pairs, "--teacher", "miniature:teacher", "--out", place.parent)
+    refused(parrot(*asked), place, json.dumps(about).encode(), said)
+
+
+def test_a_filter_that_could_not_read_leaves_its_place_free(parrot, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    out = tmp_path / "out"
+    said = parrot("filter", tmp_path / "empty.jsonl", "--from", "genai-bench-answers", "--out", out)
+    assert said[0] == 1
+    assert not out.exists()
+
+
+def test_requests_that_are_none_are_told_of(parrot, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    models = ("--generator", "miniature:painter", "--critic", "miniature:teacher")
+    status, _, lines = parrot("refine", tmp_path / "empty.jsonl", *models, "--out", tmp_path / "o")
+    assert status == 1
+    assert "has no records" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        ("--rpm", "0"),
+        ("--tpm", "-1"),
+        ("--max-seconds", "0"),
+        ("--max-cost", "nan"),
+        ("--price-in", "-3"),
+        ("--plan", "--seconds-per-reply", "0"),
+    ],
+)
+def test_bounds_out_of_range_are_wrong_options(parrot, pairs, tmp_path, bound):
+    asked = ("rationalize", pairs, "--teacher", "miniature:teacher", "--out", tmp_path / "run")
+    status, _, lines = parrot(*asked, *bound)
+    assert status == 2
+    assert "Traceback" not in "\n".join(lines)
+    assert not (tmp_path / "run").exists()
+
+
+def test_half_a_character_in_a_request_is_imported(parrot, pairs, tmp_path):
+    first, *rest = pairs.read_text().splitlines()
+    odd = json.dumps(json.loads(first) | {"prompt": "half \ud83d a parrot"})
+    pairs.write_text("\n".join([odd, *rest]) + "\n")
+    assert parrot("import", pairs, "--from", "plain", "--out", tmp_path / "in")[0] == 0
+    read = json.loads((tmp_path / "in" / "pairs.jsonl").read_text().splitlines()[0])
+    assert read["prompt"] == "half \ud83d a parrot"
+
+
+def test_a_run_begun_for_later_is_told_as_json(parrot, pairs, tmp_path):
+    asked = ("rationalize", pairs, "--teacher", "openai:T@http://127.0.0.1:9/v1", "--later")
+    status, out, _ = parrot(*asked, "--out", tmp_path / "run", "--json")
+    assert (status, json.loads(out)) == (0, {"begun": str(tmp_path / "run")})
+
+
+def test_a_broken_record_is_told_of_where_it_is_shown(parrot, pairs, tmp_path):
+    asked = ("--teacher", "miniature:teacher", "--out", tmp_path / "run", "--filters", "free")
+    parrot("rationalize", pairs, *asked)
+    (tmp_path / "run" / "rationales.jsonl").write_text('{"schema": 1}\n')
+    status, _, lines = parrot("show", tmp_path / "run")
+    assert (status, len(lines)) == (1, 1)
+    assert "'pair_id'" in lines[0]
