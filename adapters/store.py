@@ -44,6 +44,7 @@ _PUT = (
     f" on conflict(key) do update set {', '.join(f'{n} = excluded.{n}' for n in _NAMES[1:])}"
 )
 _PAGE = 500  # keys of one statement, rows of one page of a scan
+_COPIED = 10_000  # rows that are copied at once from another store
 _CACHE_KIB = 65536
 
 
@@ -119,6 +120,38 @@ class SqliteStore:
                 if old is None or supersedes(record, old):
                     there[record.key] = better[record.key] = record
             self._db.executemany(_PUT, map(_row, better.values()))
+
+    def take(self, other: Path) -> None:
+        """Puts all that another store has; what is new here is copied as it lies.
+
+        Raises as opening `other` for reading does.
+        """
+        with SqliteStore(other, read_only=True) as there:
+            if not there._is_alike:
+                records = there.scan()
+                while page := list(islice(records, _PAGE)):
+                    self.put(page)
+                return
+        with self._guard, explained_database(self.path):
+            self._db.execute("attach ? as there", (f"{other.resolve().as_uri()}?mode=ro",))
+            try:
+                (last,) = self._db.execute("select max(id) from there.result").fetchone()
+                for first in range(0, last or 0, _COPIED):
+                    self._take((first, first + _COPIED))
+            finally:
+                self._db.execute("detach there")
+
+    def _take(self, ids: tuple[int, int]) -> None:
+        mine = "key in (select key from main.result)"
+        rows = f"select {_COLUMNS} from there.result where id > ? and id <= ? and "  # noqa: S608
+        self.put(map(_record, self._db.execute(f"{rows}{mine}", ids).fetchall()))
+        with _transaction(self._db):
+            copied = f"insert into main.result({_COLUMNS}) {rows}not {mine} order by id"
+            self._db.execute(copied, ids)
+
+    @property
+    def _is_alike(self) -> bool:
+        return _schema(self._db, self.path) == len(MIGRATIONS) + 1
 
     def scan(self) -> Iterator[Record]:
         """Every record, in the order in which its key first came."""

@@ -31,7 +31,12 @@ TRACE_SCHEMA: Final = 1
 TRACE, RESULTS = "trace.jsonl", "results.jsonl"
 _SUFFIX: Final = {"image/jpeg": ".jpg"}
 _KEPT: Final = "every draft before is kept"
-_AGAIN: Final = (FailureKind.THROTTLED, FailureKind.TRANSIENT, FailureKind.TIMEOUT)
+_AGAIN: Final = (
+    FailureKind.THROTTLED,
+    FailureKind.TRANSIENT,
+    FailureKind.TIMEOUT,
+    FailureKind.CUT,  # a longer limit may help; under the same one the reply is in the store
+)
 _SAME: Final = (
     "command",
     "requests",

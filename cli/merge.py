@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,12 +59,9 @@ def _store_of(file: Path) -> Path:
 
 def join_stores(parts: Sequence[Path], whole: Path) -> None:
     """Puts what is in parts' stores into that of the whole, the better record of each key."""
-    with ExitStack() as stack:
-        there = [stack.enter_context(SqliteStore(p, read_only=True)) for p in parts if p.exists()]
-        if not there:
-            return
-        store = stack.enter_context(SqliteStore(whole))
+    there = [part for part in parts if part.exists()]
+    if not there:
+        return
+    with SqliteStore(whole) as store:
         for part in there:
-            records = part.scan()
-            while page := list(islice(records, _PAGE)):
-                store.put(page)
+            store.take(part)

@@ -83,6 +83,21 @@ def test_of_two_replies_that_each_answer_more_the_newer_stays(path):
         assert store.get([key(1)]) == {key(1): weighed}
 
 
+def test_another_store_is_taken_over_as_if_each_of_its_records_were_put(path, tmp_path):
+    other = [cut("cut at 90", 90), record(2, "new"), record(3, Reply("half \ud83d")), record(4)]
+    with SqliteStore(tmp_path / "other.sqlite") as part:
+        part.put(other)
+    mine = [record(1, "whole"), record(4, Failed(FailureKind.REFUSED, "no"))]
+    with SqliteStore(path) as store, SqliteStore(tmp_path / "put.sqlite") as put:
+        for one in (store, put):
+            one.put(mine)
+        store.take(tmp_path / "other.sqlite")
+        put.put(other)
+        assert list(store.scan()) == list(put.scan())
+        store.take(tmp_path / "other.sqlite")
+        assert list(store.scan()) == list(put.scan())
+
+
 def test_of_two_failures_the_latest_is_told_and_of_two_equal_replies_the_first_stays(path):
     first, second = (record(1, Failed(FailureKind.TIMEOUT, d)) for d in ("one", "two"))
     with SqliteStore(path) as store:
