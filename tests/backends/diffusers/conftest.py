@@ -192,9 +192,64 @@ def sd3():
     )
 
 
+def qwen_image():
+    import torch
+    from diffusers import (
+        AutoencoderKLQwenImage,
+        FlowMatchEulerDiscreteScheduler,
+        QwenImagePipeline,
+        QwenImageTransformer2DModel,
+    )
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    torch.manual_seed(0)
+    tokenizer, _ = _clip()
+    small = {"hidden_size": 16, "intermediate_size": 16}
+    words = {
+        **small,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "vocab_size": len(tokenizer),
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "rope_parameters": {
+            "rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e4
+        },
+    }  # fmt: skip
+    sight = {**small, "depth": 1, "num_heads": 2, "out_hidden_size": 16}
+    encoder = Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(text_config=words, vision_config=sight)
+    )
+    return QwenImagePipeline(
+        transformer=QwenImageTransformer2DModel(
+            in_channels=16,
+            out_channels=4,
+            num_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=(8, 4, 4),
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=AutoencoderKLQwenImage(
+            base_dim=8,
+            z_dim=4,
+            dim_mult=[1, 2, 4],
+            num_res_blocks=1,
+            temperal_downsample=[False, True],
+            latents_mean=[0.0] * 4,
+            latents_std=[1.0] * 4,
+        ),
+        text_encoder=encoder.eval(),
+        tokenizer=tokenizer,
+    )
+
+
 FAMILIES = {
     "stable-diffusion": (stable_diffusion, {}),
     "stable-diffusion-edit": (stable_diffusion_edit, {"strength": 1.0}),
     "sdxl": (sdxl, {}),
     "sd3": (sd3, {}),
+    "qwen-image": (qwen_image, {"true_cfg_scale": 1.0}),
 }
