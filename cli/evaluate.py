@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parrot.adapters.disk import refuse_input
 from parrot.core.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def evaluate(
     The protocol has no default: the same answers differ by tens of points with it.
     """
     if json_file is not None and json_file != "-":
+        from parrot.adapters.disk import refuse_input
+
         refuse_input(Path(json_file), judgements, dev)
     from parrot.core.evaluation import evaluate as evaluated
     from parrot.core.evaluation import evaluation_protocol

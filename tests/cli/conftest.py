@@ -1,6 +1,10 @@
-"""A student's base that knows nothing yet, made once for the session."""
+"""The command line as a user has it, and a student's base that knows nothing yet."""
+
+import sys
 
 import pytest
+
+from parrot import cli
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,22 @@ def base(tmp_path_factory):
     write_files(folder, words)
     student_of(len(words), seed=0).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def parrot(monkeypatch, capsys):
+    """Runs the command line; gives exit status, standard output and what it says of errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["parrot", *map(str, arguments)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        said = capsys.readouterr()
+        told = [line for line in said.err.splitlines() if not line.startswith('{"')]
+        assert "Traceback" not in said.err
+        return status, said.out, told
+
+    return run

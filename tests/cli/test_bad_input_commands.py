@@ -32,25 +32,6 @@ FREE = ("--filters", "free")
 KEY = "sk-very-secret-0123456789"
 
 
-@pytest.fixture
-def parrot(monkeypatch, capsys):
-    """Runs the command line; gives exit status, standard output and what it says of errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["parrot", *map(str, arguments)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        said = capsys.readouterr()
-        told = [line for line in said.err.splitlines() if not line.startswith('{"')]
-        assert "Traceback" not in said.err
-        return status, said.out, told
-
-    return run
-
-
 def picture(shade, form="PNG", **options):
     out = io.BytesIO()
     noise = Pillow.effect_noise((48, 48), shade).convert("RGB")
