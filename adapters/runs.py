@@ -46,8 +46,8 @@ class RunWriter:
     on any other error. images_root: the folder that image paths are written relative to. place_of:
     where in the input a pair stands, from its id; pairs are numbered as they come where None. Raises
     ConfigError on entering where the folder holds another run, StoreBusyError where another process
-    writes it, StoreFullError when no space is
-    left, StoreError where nothing can be written; what the store committed is safe.
+    writes it, StoreFullError when no space is left, StoreError where nothing can be written; what the
+    store committed is safe.
     """
 
     def __init__(

@@ -16,8 +16,6 @@ from parrot.cli import options
 from parrot.cli.ending import tell_run
 from parrot.core.errors import ConfigError
 
-_PAGE = 500
-
 
 def merge(
     runs: Annotated[

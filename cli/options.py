@@ -13,7 +13,7 @@ MODELS, WORDS = "Models", "What is asked, and how"
 JUDGING, BOUNDS, CLUSTER = "Filters", "Pace and bounds", "On a Ray cluster"
 
 
-def above_0(text: str) -> float:
+def _above_0(text: str) -> float:
     """A number above 0, as `parser` of an option. Raises BadParameter."""
     try:
         value = float(text)
@@ -22,6 +22,10 @@ def above_0(text: str) -> float:
     if not 0 < value < math.inf:
         raise typer.BadParameter(f"{text} is not more than 0")
     return value
+
+
+ABOVE_0: dict[str, Any] = {"parser": _above_0, "metavar": "FLOAT"}
+"""What an option takes that is a number above 0."""
 
 
 def _under(panel: str, *names: str, text: str, **more: Any) -> Any:
@@ -59,11 +63,11 @@ AllEvidence = Annotated[
 Concurrency = Annotated[int, _under(BOUNDS, text="Asks in flight at most.", min=1)]
 Rpm = Annotated[
     float | None,
-    _under(BOUNDS, "--rpm", text="Requests a minute at most.", parser=above_0, metavar="FLOAT"),
+    _under(BOUNDS, "--rpm", text="Requests a minute at most.", **ABOVE_0),
 ]
 Tpm = Annotated[
     float | None,
-    _under(BOUNDS, "--tpm", text="Tokens a minute at most.", parser=above_0, metavar="FLOAT"),
+    _under(BOUNDS, "--tpm", text="Tokens a minute at most.", **ABOVE_0),
 ]
 MaxAsks = Annotated[int | None, _under(BOUNDS, text="Stop after so many asks sent.", min=1)]
 MaxSpent = Annotated[
@@ -74,13 +78,12 @@ MaxCost = Annotated[
     _under(
         BOUNDS,
         text="Stop after so much money (needs both prices).",
-        parser=above_0,
-        metavar="FLOAT",
+        **ABOVE_0,
     ),
 ]
 MaxSeconds = Annotated[
     float | None,
-    _under(BOUNDS, text="Stop after so many seconds.", parser=above_0, metavar="FLOAT"),
+    _under(BOUNDS, text="Stop after so many seconds.", **ABOVE_0),
 ]
 MaxFailures = Annotated[
     float,

@@ -107,9 +107,7 @@ def rationalize(
     machines: Annotated[int, typer.Option(min=1, help="With --plan: how many share the work.")] = 1,
     seconds_per_reply: Annotated[
         float | None,
-        typer.Option(
-            help="With --plan: how long one reply takes.", parser=options.above_0, metavar="FLOAT"
-        ),
+        typer.Option(help="With --plan: how long one reply takes.", **options.ABOVE_0),
     ] = None,
     tokens_per_reply: Annotated[
         int, typer.Option(min=0, help="With --plan: completion tokens of one reply.")

@@ -44,7 +44,8 @@ class Entry:
         """The greater, the better: a total order, so that of two different entries one wins.
 
         A kept pair before a dropped one before a failed one; then more judgements with a winner; then
-        more rationales kept, more dropped, fewer failed; then the bytes, which says nothing of worth and decides.
+        more rationales kept, more dropped, fewer failed; then the bytes, which says nothing of worth
+        and decides.
         """
         kept, dropped, failed = (len(self.lines.get(end, ())) for end in ENDS)
         told = tuple(b"".join(self.lines.get(end, ())) for end in ENDS)

@@ -64,7 +64,8 @@ def _cut(reply: Reply) -> Reply:
 class Reference:
     """What a store must hold: for each key in order of arrival the records that are all right.
 
-    Of two replies that answer the same asks either may stay, but it must be one of them and stay the same.
+    Of two replies that answer the same asks either may stay, but it must be one of them and
+    stay the same.
     """
 
     def __init__(self) -> None:
