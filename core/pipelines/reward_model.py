@@ -194,21 +194,22 @@ class RewardModel:
         return self._engine
 
     def _opened_critic(self) -> ChatModel:
-        if self._model is not None:
-            return self._model
-        critic = self._critic
-        if isinstance(critic, str):
-            self._model = open_model(critic)
-        elif isinstance(critic, ChatModel) and not isinstance(critic, type):
-            if self._used_by not in (None, os.getpid()):
-                raise ConfigError(
-                    "the critic is an open model that another process used before the fork, and its"
-                    " connections did not follow: give its spec, or what opens it"
-                )
-            self._model, self._used_by = critic, os.getpid()
-        else:
-            self._model = critic()
+        if self._model is None:
+            self._model = self._opening(self._critic)
         return self._model
+
+    def _opening(self, critic: str | ChatModel | Callable[[], ChatModel]) -> ChatModel:
+        if isinstance(critic, str):
+            return open_model(critic)
+        if not isinstance(critic, ChatModel) or isinstance(critic, type):
+            return critic()
+        if self._used_by not in (None, os.getpid()):
+            raise ConfigError(
+                "the critic is an open model that another process used before the fork, and its"
+                " connections did not follow: give its spec, or what opens it"
+            )
+        self._used_by = os.getpid()
+        return critic
 
     async def _end(self, engine: Engine, error: BaseException) -> None:
         if self._engine is engine:
