@@ -106,13 +106,13 @@ class Design:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """Every cell, the base first, then small before large, so that an early end shows most."""
+        """Every cell, the base first, then a seed of every size, so that an early end has whole curves."""
         return (Cell(Arm.BASE, 0), *self._cells())
 
     def _cells(self) -> Iterator[Cell]:
         for equal in self.equal:
-            for size in sorted(self.sizes):
-                for seed in range(self.seeds):
+            for seed in range(self.seeds):
+                for size in sorted(self.sizes):
                     for arm in self.arms:
                         if not _the_same_as_another(arm, equal):
                             yield Cell(arm, size, seed, equal)
