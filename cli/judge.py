@@ -156,13 +156,13 @@ def judge(
 
     if parse_spec(model).kind == HEAD:
         head = opened_head(model, how)
-        _refuse_others(out, head.id)
+        _refuse_others(out, head.id, probe)
         _write_all(head_judgements(head, source, how.orders), out, keep)
         told = {**tally.to_dict(), **mark, "model": head.id, "asks": None}
         _tell(told, out, as_json=as_json)
         return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
-    _refuse_others(out, judge_model.id)
+    _refuse_others(out, judge_model.id, probe)
     asking = asking_of(locals())
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = share.about(checked.pairs) * len(how.places) * an_ask
@@ -179,19 +179,22 @@ def judge(
     _tell({**tally.to_dict(), **mark, "model": judge_model.id, "asks": asks}, out, as_json=as_json)
 
 
-def _refuse_others(out: Path, model: str) -> None:
-    """Raises ConfigError where the file holds something else than judgements of this model."""
+def _refuse_others(out: Path, model: str, probe: str | None) -> None:
+    """Raises ConfigError where the file holds something else than judgements of this model, shown
+    the same.
+    """
     if out.is_dir():
         raise ConfigError(f"--out is a file of judgements; {out} is a folder")
     if not out.exists() or not out.stat().st_size:
         return
     try:
         with out.open("rb") as lines:
-            said = object_of(next(lines), out, 1).get("model")
+            said = object_of(next(lines), out, 1)
     except RecordError:
-        said = None
-    if said != model:
-        what = f"judgements of {said}" if said else "no judgements"
+        said = {}
+    if (said.get("model"), said.get("probe")) != (model, probe):
+        shown = f" under --probe {said['probe']}" if said.get("probe") else ""
+        what = f"judgements of {said['model']}{shown}" if said.get("model") else "no judgements"
         raise ConfigError(f"{out} holds {what}, which would be lost; choose another --out")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 import ray.data
+from ray.data import ExecutionResources
 from ray.data.datasource import FileBasedDatasource
 
 from parrot.core.errors import ConfigError, RecordError
@@ -15,7 +16,8 @@ from parrot.core.errors import ConfigError, RecordError
 _PARQUET: Final = (".parquet", ".pq")
 _LINES: Final = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 _PIECE: Final = 4 << 20
-_ROWS: Final = 1024
+_BLOCK: Final = 4 << 20  # bytes; the driver holds one, and of Ray Data's own it is a thirty-second
+_AHEAD: Final = 32 << 20  # bytes of the object store that reading may fill before the rows are taken
 _LINE: Final = "line"
 
 
@@ -46,9 +48,9 @@ def rows_at(path: str, files: list[str] | None = None) -> Iterator[Mapping[str, 
     given = files or [path]
     first = given[0].lower()
     if first.endswith(_LINES):
-        return _parsed(_tables(ray.data.read_datasource(Lines(given))), path)
+        return _parsed(_tables(_bounded(ray.data.read_datasource(Lines(given)))), path)
     if first.endswith(_PARQUET) or "://" in path:
-        return rows_of(ray.data.read_parquet(given))
+        return rows_of(_bounded(ray.data.read_parquet(given)))
     raise ConfigError(f"--ray reads {', '.join((*_LINES, *_PARQUET))}, not {path!r}")
 
 
@@ -58,11 +60,20 @@ def rows_of(dataset: ray.data.Dataset) -> Iterator[Mapping[str, Any]]:
         yield from table.to_pylist()
 
 
+def _bounded(dataset: ray.data.Dataset) -> ray.data.Dataset:
+    context = dataset.context
+    context.target_max_block_size = _BLOCK
+    context.execution_options.resource_limits = ExecutionResources.for_limits(
+        object_store_memory=_AHEAD
+    )
+    return dataset
+
+
 def _tables(dataset: ray.data.Dataset) -> Iterator[Any]:
     context = dataset.context
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
-    return iter(dataset.iter_batches(batch_format="pyarrow", batch_size=_ROWS))
+    return iter(dataset.iter_batches(batch_format="pyarrow", batch_size=None))
 
 
 def _parsed(tables: Iterator[Any], path: str) -> Iterator[Mapping[str, Any]]:

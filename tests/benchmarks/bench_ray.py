@@ -5,8 +5,9 @@ Run: python tests/benchmarks/bench_ray.py [PAIRS]   (1000000 unless said; needs 
 The pairs are rows of a JSONL file that name images by path; the teacher answers at once and in the
 process that asks. Work is seconds of processors, not of a clock: of the one process, and of driver,
 actors and everything of Ray together, from the first tenth of the pairs to the very end, so that
-starting weighs nothing. Memory is the resident set of each process at tenths of the pairs. A cluster
-is started on this machine, or that of PARROT_RAY_ADDRESS taken, which must be the only one on it.
+starting weighs nothing. Memory is what each process has resident at tenths of the pairs, and at the
+end; behind a plus are pages of Ray's object store, which processes share. A cluster is started on
+this machine, or that of PARROT_RAY_ADDRESS taken, which must be the only one on it.
 """
 
 import asyncio
@@ -125,8 +126,11 @@ class Watch(threading.Thread):
                 status = Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
-            kib = next((int(x.split()[1]) for x in status.splitlines() if x[:5] == "VmRSS"), 0)
-            self.memory.setdefault(pid, {})[share] = kib / 1024
+            lines = (line.split() for line in status.splitlines())
+            kib = {line[0]: int(line[1]) for line in lines if line[0] in ("VmRSS:", "RssShmem:")}
+            if kib:
+                shared = kib["RssShmem:"] / 1024
+                self.memory.setdefault(pid, {})[share] = kib["VmRSS:"] / 1024 - shared, shared
 
     def result(self):
         self.ended.set()
@@ -135,7 +139,7 @@ class Watch(threading.Thread):
         self.note(1.0)
         first, share = self.at_tenth or ({}, 0.0)
         used = {pid: now - first.get(pid, 0.0) for pid, now in self.seconds.items()}
-        memory = [(self.names[p], m) for p, m in self.memory.items() if max(m.values()) > 60]
+        memory = [(self.names[p], m) for p, m in self.memory.items() if max(m.values())[0] > 60]
         return {"used": sum(used.values()), "share": 1.0 - share, "memory": memory}
 
 
@@ -222,6 +226,11 @@ def alone(kind, pairs, out, count):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def told(megabytes):
+    own, shared = map(round, megabytes)
+    return f"{own} + {shared}" if shared else str(own)
+
+
 def main(count):
     with tempfile.TemporaryDirectory() as folder:
         pairs = write_rows(Path(folder) / "in", count)
@@ -229,13 +238,13 @@ def main(count):
         found = {kind: alone(kind, pairs, out, count) for kind, out in outs.items()}
         each = {k: f["used"] / (f["share"] * count) for k, f in found.items()}
         print(f"{count} pairs, 2 actors")
-        for kind, told in found.items():
+        for kind, run in found.items():
             print(
                 f"{kind:5} {1e6 * each[kind]:8.0f} us of processors a pair,"
-                f" {told['clock']:8.1f} s by the clock"
+                f" {run['clock']:8.1f} s by the clock"
             )
-            for name, memory in told["memory"]:
-                shown = ", ".join(f"{float(at):.0%} {mb:.0f}" for at, mb in memory.items())
+            for name, memory in run["memory"]:
+                shown = ", ".join(f"{float(at):.0%} {told(mb)}" for at, mb in memory.items())
                 print(f"      {name:24} MB at {shown}")
         print(f"throughput a core, of one process's: {each['one'] / each['many']:.2f}")
         for name in FILES:

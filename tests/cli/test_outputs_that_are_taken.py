@@ -44,6 +44,8 @@ def test_judgements_of_one_model_are_not_those_of_another(parrot, pairs, judged,
     before = judged.read_bytes()
     other = parrot("judge", pairs, "--model", "miniature:teacher-low", "--out", judged)
     refused(other, judged, before, "judgements of miniature:teacher-medium")
+    probed = parrot("judge", pairs, *TEACHER, "--probe", "black-image", "--out", judged)
+    refused(probed, judged, before, "judgements of miniature:teacher-medium, which")
     assert parrot("judge", pairs, *TEACHER, "--out", judged)[0] == 0
     assert judged.read_bytes() == before
     notes = tmp_path / "notes.txt"
