@@ -118,7 +118,8 @@ class Watch(threading.Thread):
             except OSError:
                 continue
             self.seconds[pid] = (int(stat[11]) + int(stat[12])) / TICK
-            self.names[pid] = Path(name).name.partition(".")[0]
+            if name or pid not in self.names:  # one that has ended has none left
+                self.names[pid] = Path(name).name.partition(".")[0]
 
     def note(self, share):
         for pid in self.seconds:
