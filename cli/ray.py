@@ -162,13 +162,12 @@ def _rows(pairs: Path, opening: Opening, limit: int | None) -> Iterator[tuple[st
     from parrot.adapters.ray.reading import rows_at
 
     place = place_of(pairs)
-    files = None if is_remote(pairs) else [str(one.resolve()) for one in files_of(pairs)]
-    name = files[0] if files and len(files) == 1 else place
+    files = None if is_remote(pairs) else {str(one.resolve()): str(one) for one in files_of(pairs)}
     found = records_in(
         rows_at(place, files),
         schema=opening.schema,
         images_root=opening.images_root,
-        name=str(pairs) if name != place else name,
+        name=str(pairs) if files else place,
     )
     for pair_id, record, where in islice(found, limit):
         yield pair_id, (record, where)

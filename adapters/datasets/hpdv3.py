@@ -57,7 +57,8 @@ def _votes(row: Row) -> Record | None:
     if not has(row, "choice_dist"):
         return None
     counts = items(row, "choice_dist")
-    if len(counts) != 2 or any(count != int(count) for count in counts):
+    whole = all(isinstance(count, int | float) and count % 1 == 0 for count in counts)
+    if len(counts) != 2 or not whole:
         raise RecordError(f"must be two counts, not {counts!r}", field="choice_dist")
     return {"a": int(counts[0]), "b": int(counts[1])}
 

@@ -101,7 +101,7 @@ def _of_image(row: Row) -> Record:
 def _of_group(row: Row) -> list[dict[str, Any]]:
     columns = {name: items(row, name) for name in ("image", *_RATINGS) if has(row, name)}
     counts = {name: len(values) for name, values in columns.items()}
-    if len(set(counts.values())) != 1 or "rank" not in counts:
+    if len(set(counts.values())) != 1 or not {"image", "rank"} <= set(counts):
         raise RecordError(f"image, rank and ratings must be lists of one length, not {counts}")
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, values, strict=True)) for values in rows]

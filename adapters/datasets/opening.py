@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,6 +35,8 @@ def check_reference(ref: Any, root: Path) -> None:
     path = _path(ref)
     if path is None:
         return
+    if not isinstance(path, str):
+        raise RecordError(f"the path of an image is text, not {type(path).__name__}")
     folder = os.path.abspath(root)  # noqa: PTH100 - links are followed when it is opened
     place = os.path.normpath(os.path.join(folder, path))  # noqa: PTH118 - purely lexical
     if "\0" in path or os.path.commonpath([folder, place]) != folder:
@@ -67,5 +68,5 @@ def _data(url: str) -> bytes:
     try:
         raw = unquote_to_bytes(body)
         return base64.b64decode(raw, validate=True) if head.endswith(";base64") else raw
-    except binascii.Error as error:
+    except ValueError as error:  # of base64, and of text that is no ASCII
         raise ImageError(f"a data URL cannot be decoded: {error}") from None

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from parrot.adapters.datasets.opening import check_reference, image_opener
-from parrot.adapters.datasets.rows import Place, placed_rows
+from parrot.adapters.datasets.rows import Place, PlacedRow, placed_rows
 from parrot.adapters.datasets.schemas import Made, Record, Schema, schema_named
 from parrot.adapters.datasets.unique import UniqueIds
 from parrot.core.errors import ImageError, RecordError
@@ -69,7 +69,7 @@ def pairs_in(
 
 
 def records_in(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[PlacedRow],
     *,
     schema: str | Schema = "plain",
     images_root: str | Path = ".",
@@ -77,11 +77,10 @@ def records_in(
 ) -> Iterator[tuple[str, Record | Unloadable, str]]:
     """Each pair's id, its record for `pair_opener`, and where it stands, of rows from elsewhere.
 
-    Opens no image. Raises RecordError as `read_pairs`.
+    Opens no image. name: of the whole, for errors. Raises RecordError as `read_pairs`.
     """
     found = _known(schema)
-    placed = ((Place(name, n + 1, n), row) for n, row in enumerate(rows))
-    for place, record in _sound(found.records(placed), found, Path(images_root), name):
+    for place, record in _sound(found.records(rows), found, Path(images_root), name):
         yield _id(record), record, f"{place.file}:{place.line}"
 
 

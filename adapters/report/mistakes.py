@@ -92,7 +92,7 @@ def _seen(row: Judged, pair: Pair | None, pictures: Pictures) -> str:
     shown = [_shown(image, "Source image") for image in pair.request.sources[:MOST_SOURCES]]
     for name, image in (("A", pair.image_a), ("B", pair.image_b)):
         human, critic = row.label.value == name, winner == name
-        told = f"Image {name}{', the human&#x27;s' if human else ''}{', the critic&#x27;s' if critic else ''}"
+        told = f"Image {name}{', the human’s' if human else ''}{', the critic’s' if critic else ''}"
         shown.append(_shown(image, told, won=human))
     return side_by_side(shown, pair.request.prompt, pictures)
 

@@ -77,13 +77,20 @@ class Numbers:
         return self._numbers(TOTAL, batch.totals(), batch.keys)
 
     def values(self, batch: Batch, dimension: str) -> Imputed:
-        """One dimension of each, likewise; totals stand in for one that was never read at all."""
-        values = batch.values(dimension)
+        """One dimension of each, likewise; totals stand in for one that was never read at all.
+
+        Where it does not apply it is NOT_APPLICABLE, which stands in for nothing.
+        """
+        at = [n for n, names in enumerate(batch.applies) if dimension in names]
+        given, keys = batch.values(dimension), [batch.keys[n] for n in at]
         try:
-            return self._numbers(dimension, values, batch.keys)
+            found = self._numbers(dimension, [given[n] for n in at], keys).values
         except UnscoredError:
-            totals = self.totals(batch)
-            return Imputed(totals.values, tuple(value is None for value in values))
+            totals = self.totals(batch).values
+            found = tuple(totals[n] for n in at)
+        judged = dict(zip(at, found, strict=True))
+        values = tuple(judged.get(n, NOT_APPLICABLE) for n in range(len(given)))
+        return Imputed(values, tuple(value is None for value in given))
 
     def _numbers(self, name: str, values: Sequence[float | None], keys: Sequence[str]) -> Imputed:
         with self._guard:

@@ -95,6 +95,8 @@ def _picture(array: Any) -> Pillow.Image:
 
     if array.ndim != 3:
         raise ImageError(f"an image has three axes, not {array.shape}")
+    if not array.size:
+        raise ImageError(f"an image of {array.shape} has no pixels")
     whole = array.dtype == np.uint8
     first, last = array.shape[0] in CHANNELS, array.shape[-1] in CHANNELS
     if not (first or last):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -28,7 +29,7 @@ from parrot.core.values import Image, Label, Request
 FORMED: Final = 0.1
 """For a critique that reads well and says the wrong thing: better than none, far from right."""
 
-_REFINED: Final = "refined request:"
+_REFINED: Final = re.compile("refined request:", re.IGNORECASE)
 
 
 @frozen(slots=True)
@@ -64,9 +65,11 @@ class CriticReward:
         found = {k: s for k, s in read.value.scores.items() if isinstance(s, float | int)}
         if read.problems or not applicable <= set(found) or not _justified(read.value):
             return 0.0
-        known = [key for key in applicable if key in scores]
+        known = [key for key in applicable if scores.get(key) is not None]
         if not known:
             raise ConfigError("none of the given scores is of a dimension that applies")
+        if not all(isinstance(scores[key], float | int) for key in known):
+            raise ConfigError(f"scores are numbers by dimension, not {dict(scores)!r}")
         unit = rubric.scale.unit
         gaps = [min(1.0, abs(unit(found[key]) - unit(scores[key]))) for key in known]
         return self.formed + (1.0 - self.formed) * (1.0 - math.fsum(gaps) / len(gaps))
@@ -78,8 +81,7 @@ def _justified(said: Comparison | Critique) -> bool:
 
 def refined_request(completion: str) -> str:
     """The request that a completion holds: what follows its last `Refined Request:`, else all."""
-    at = completion.casefold().rfind(_REFINED)
-    text = completion[at + len(_REFINED) :] if at >= 0 else completion
+    *_, text = _REFINED.split(completion)
     return text.strip().strip("*#").strip()
 
 
