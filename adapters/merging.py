@@ -115,6 +115,9 @@ class _Replaced:
 
 def _entries(folder: Path) -> Iterator[Entry]:
     """What a run wrote of each pair; the counts in its outcomes say whose each line is."""
+    absent = [name for name in (*FILE_OF.values(), OUTCOMES) if not (folder / name).is_file()]
+    if absent:
+        raise ConfigError(f"{folder} is no whole run: it has no {absent[0]}")
     with ExitStack() as stack:
         rest = {end: stack.enter_context((folder / n).open("rb")) for end, n in FILE_OF.items()}
         outcomes = stack.enter_context((folder / OUTCOMES).open("rb"))
@@ -158,14 +161,17 @@ def _numbered(file: Path) -> Iterator[tuple[int, str, bytes, bool]]:
 
 
 def _count(funnel: Funnel, entry: Entry) -> None:
-    judged: list[tuple[End, Mapping[str, str], Mapping[str, Any]]] = [
-        (end, _place(record), _verdicts(record))
-        for end in (End.KEPT, End.DROPPED)
-        for record in map(json.loads, entry.lines.get(end, ()))
-    ]
-    failures = [json.loads(line) for line in entry.lines.get(End.FAILED, ())]
-    judged += [(End.FAILED, {}, _verdicts(one)) for one in failures if one.get("verdicts")]
-    lost = [failure_from_record(one).failure for one in failures if not one.get("verdicts")]
+    try:
+        judged: list[tuple[End, Mapping[str, str], Mapping[str, Any]]] = [
+            (end, _place(record), _verdicts(record))
+            for end in (End.KEPT, End.DROPPED)
+            for record in map(json.loads, entry.lines.get(end, ()))
+        ]
+        failures = [json.loads(line) for line in entry.lines.get(End.FAILED, ())]
+        judged += [(End.FAILED, {}, _verdicts(one)) for one in failures if one.get("verdicts")]
+        lost = [failure_from_record(one).failure for one in failures if not one.get("verdicts")]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"a record of pair {entry.pair_id!r} is broken: {error!r}") from None
     funnel.add_told(entry.end, judged, lost)
 
 

@@ -61,7 +61,7 @@ class RunWriter:
         numbers = count()
         self._place_of = place_of or (lambda _: next(numbers))
         self.folder, self.images_root = folder, images_root.resolve()
-        self.about = {"schema": RUN_SCHEMA, **about, "images_root": str(self.images_root)}
+        self.about = _told(about, self.images_root)
         # A filter that nothing came to has its row too.
         self.funnel = Funnel(stages={name: Stage() for name in about.get("filters") or ()})
         self.first_failure: StoredFailure | None = None
@@ -166,7 +166,7 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
     if part is not None and earlier.get("shard") != part:
         raise ConfigError(_other(folder, "shard", earlier.get("shard"), part))
     was, is_ = _pairs_file(earlier), _pairs_file(about)
-    if was != is_ and was.is_file():
+    if was != is_ and was.exists():
         raise ConfigError(_other(folder, "pairs", str(was), str(is_)))
     if not all((folder / name).exists() for name in ("rationales.jsonl", "funnel.json")):
         return 0
@@ -178,7 +178,16 @@ def _refuse_later(folder: Path, about: Mapping[str, Any]) -> None:
         raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
 
 
+def _told(about: Mapping[str, Any], images_root: Path) -> dict[str, Any]:
+    pairs = str(about.get("pairs") or "")
+    at = {"pairs_at": str(Path(pairs).resolve())} if pairs and ":/" not in pairs else {}
+    return {"schema": RUN_SCHEMA, **about, **at, "images_root": str(images_root)}
+
+
 def _pairs_file(about: Mapping[str, Any]) -> Path:
+    if "pairs_at" in about:
+        return Path(about["pairs_at"])
+    # A run of a version that did not say where they were: beside the images, most often.
     return Path(about.get("images_root") or "") / Path(about.get("pairs") or "").name
 
 
@@ -194,7 +203,7 @@ def begin_run(folder: Path, images_root: Path, about: Mapping[str, Any]) -> None
 
     Raises ConfigError where the folder holds another run, StoreError.
     """
-    told = {"schema": RUN_SCHEMA, **about, "images_root": str(images_root.resolve())}
+    told = _told(about, images_root.resolve())
     _pairs_before(folder, told)
     place = folder / "run.json"
     status = read_object(place).get("status") if place.exists() else "begun"

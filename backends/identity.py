@@ -6,6 +6,7 @@ File digests are remembered in this process by path, size and time of change.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -28,8 +29,19 @@ def digest_of(folder: Path, dtype: str) -> str:
     return whole.hexdigest()[:16]
 
 
+def files_under(folder: Path) -> list[Path]:
+    """Every file in a folder, behind links to folders too, by name."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place).resolve()
+        # A link to where it stands would never end.
+        folders[:] = [one for one in folders if not here.is_relative_to((here / one).resolve())]
+        found += [Path(place) / name for name in files]
+    return sorted(found)
+
+
 def _telling(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
+    for path in files_under(folder):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith((".", "checkpoint-")) for part in parts)
         if hidden or not path.is_file() or path.name.lower().startswith(_IDLE):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import field, frozen, validators
 
@@ -212,10 +213,10 @@ def thumbnail(image: Image, side: int) -> Pillow.Image:
 
 
 def decoded(image: Image, policy: str = "original") -> Pillow.Image:
-    """The prepared image decoded, upright, in its own colours. Raises ImageError."""
+    """The prepared image decoded, upright, in its own colours at 8 bits. Raises ImageError."""
     data, _ = prepare(image, policy)
     with _opened(data, _name(image)) as picture:
-        return _upright(picture)
+        return _eight_bit(_upright(picture))
 
 
 def black(image: Image) -> Image:
@@ -243,6 +244,21 @@ def check_decodable(image: Image) -> tuple[int, int]:
         return picture.size
 
 
+DAMAGE: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    struct.error,
+)
+"""What Pillow's decoders raise on bytes that are not what they say."""
+
+
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Pillow.Image]:
     # Opening reads the header only. What a decoder raises on hostile bytes is the image's fault.
@@ -260,21 +276,33 @@ def _opened(data: bytes, name: str) -> Iterator[Pillow.Image]:
         raise ImageError(f"{name} has more than {MAX_PIXELS} pixels") from None
     except ImageError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError) as error:
+    except DAMAGE as error:
         raise ImageError(f"{name} cannot be decoded: {error}") from None
 
 
 def _check_end(data: bytes, media_type: str, name: str) -> None:
-    # Cut files are found without decoding: entropy-coded JPEG data holds no bare marker.
+    # Cut files are found without decoding: entropy-coded JPEG data holds no bare marker, and what
+    # stands behind the end, such as the film of a moving photograph, is no part of it.
     whole = True
     if media_type == "image/jpeg":
-        whole = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+        whole = data.find(b"\xff\xd9", _scan_of(data)) > 0
     elif media_type == "image/png":
         whole = data.rfind(b"IEND") > 0
     elif media_type == "image/webp":
         whole = len(data) >= int.from_bytes(data[4:8], "little") + 8 - 1
     if not whole:
         raise ImageError(f"{name} is cut short")
+
+
+def _scan_of(data: bytes) -> int:
+    """Where a JPEG's first scan begins, past the segments before it and their thumbnails."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:
+            return at
+        filled = data[at + 1] == 0xFF
+        at += 1 if filled else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return len(data)
 
 
 def _is_turned(picture: Pillow.Image, data: bytes, media_type: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
@@ -58,7 +59,7 @@ def open_model(target: str) -> ReplayModel:
             return _read(lines, str(path))
     except FileNotFoundError:
         raise ConfigError(f"there is no recording {target!r}") from None
-    except (OSError, EOFError, UnicodeError) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
         why = getattr(error, "strerror", None) or error  # without the number and the path again
         raise ConfigError(f"the recording {target!r} cannot be read: {why}") from None
 
@@ -96,14 +97,16 @@ class Recorder:
 
     async def reply(self, ask: Ask, /) -> Reply:
         """The other model's reply, recorded before it is handed on."""
+        if self._out is None:
+            self._out = self._carried_on()
         try:
             reply = await self.model.reply(ask)
         except (RefusedError, RejectedError) as error:
             refused = isinstance(error, RefusedError)
             kind = FailureKind.REFUSED if refused else FailureKind.REJECTED
-            self._keep(ask, Failed(kind, str(error)))
+            self._keep(self._out, ask, Failed(kind, str(error)))
             raise
-        self._keep(ask, reply)
+        self._keep(self._out, ask, reply)
         return reply
 
     async def aclose(self) -> None:
@@ -113,9 +116,7 @@ class Recorder:
             self._out = None
         await self.model.aclose()
 
-    def _keep(self, ask: Ask, outcome: Reply | Failed) -> None:
-        if self._out is None:
-            self._out = self._carried_on()
+    def _keep(self, out: IO[str], ask: Ask, outcome: Reply | Failed) -> None:
         sampling = ask.sampling
         record = Record(
             key_of(ask, self.id),
@@ -125,14 +126,14 @@ class Recorder:
             ask.until.value,
             sampling.top_logprobs,
         )
-        self._out.write(_line(record))
-        self._out.flush()
+        out.write(_line(record))
+        out.flush()
 
     def _carried_on(self) -> IO[str]:
         new = not self.path.exists() or self.path.stat().st_size == 0
         if not new and (recorded := open_model(str(self.path)).id) != self.id:
             raise ConfigError(f"{str(self.path)!r} is a recording of {recorded!r}, not {self.id!r}")
-        if self.path.suffix != ".gz" and not new:
+        if not new:
             _mend(self.path)
         out = _opened(self.path, "at")
         if new:
@@ -148,11 +149,33 @@ def _opened(path: Path, mode: str) -> IO[str]:
 
 
 def _mend(path: Path) -> None:
-    """Takes off a last line that was not written to its end."""
+    """Takes off a last line that was not written to its end, and ends an archive that was not."""
+    if path.suffix == ".gz":
+        _repack(path)
+        return
     data = path.read_bytes()
     if not data.endswith(b"\n"):
         with path.open("r+b") as file:
             file.truncate(data.rfind(b"\n") + 1)
+
+
+def _repack(path: Path) -> None:
+    try:
+        with gzip.open(path) as packed:
+            while packed.read(1 << 20):
+                pass
+    except EOFError:
+        whole = path.with_name(f"{path.name}.partial")
+        with _opened(path, "rt") as lines, gzip.open(whole, "wt", encoding="utf-8") as out:
+            out.writelines(line for line in _readable(lines) if line.endswith("\n"))
+        whole.replace(path)
+
+
+def _readable(lines: Iterable[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except EOFError:  # the recorder of an archive was killed
+        return
 
 
 def _header(model: str) -> str:
@@ -194,7 +217,7 @@ def _read(lines: Iterable[str], file: str) -> ReplayModel:
 
 
 def _objects(lines: Iterable[str], file: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_readable(lines), start=1):
         if not line.strip():
             continue
         try:

@@ -92,7 +92,8 @@ def distil(
         return
     shown = {"out": str(done.folder), "examples": done.examples, "steps": done.steps}
     if as_json:
-        print(json.dumps(shown | {"loss": done.loss, "agreement": done.agreement}))
+        told = {"agreement": done.agreement, "unanswered": done.unanswered}
+        print(json.dumps(shown | {"loss": done.loss, "undecodable": done.undecodable} | told))
         return
     agreed = (
         "" if done.agreement is None else f", agreement with held-out labels {done.agreement:.3f}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from parrot.adapters.databases import locked
 from parrot.adapters.datasets.reading import pair_opener, records_in
 from parrot.adapters.datasets.rows import files_of
 from parrot.adapters.disk import read_object
@@ -105,6 +106,18 @@ def rationalize_on(
     total: int | None,
 ) -> dict[str, Any]:
     """The run on a cluster; its report as `parrot.cli.ending.ended` gives it. Raises as `spread`."""
+    with closing(locked(opening.out / "run")):
+        return _rationalized(address, _rows(pairs, opening, limit), opening, actors, about, total)
+
+
+def _rationalized(
+    address: str,
+    rows: Iterator[tuple[str, Any]],
+    opening: Opening,
+    actors: Actors,
+    about: Mapping[str, Any],
+    total: int | None,
+) -> dict[str, Any]:
     from parrot.adapters.ray import connected, entries_in, spread
 
     out, prices = opening.out, opening.asking.prices
@@ -113,7 +126,6 @@ def rationalize_on(
         connected(address, cpus=actors.number * actors.cpus),
         _progress(prices, total) as (heard, last),
     ):
-        rows = _rows(pairs, opening, limit)
         shared = evolve(opening, asking=split(opening.asking, actors.number))
         files = spread(rows, shared, out, actors, heard)
     told = {**read_object(out / "run.json"), "status": "done"}

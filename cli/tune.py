@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -159,19 +159,26 @@ def tune(
         seed=seed,
         device=device,
     )
-    scoring = _score(locals())
+    scoring, told = _score(locals()), {name: str(locals()[name]) for name in _REWARD}
     loaded, name = tuning.load(
         generator.removeprefix("diffusers:"), tuning.Options(dtype=dtype, device=device)
     )
     stop = stopped_by_signal()
     with scoring as score:
-        run = tuning.Tuning(loaded, name, requests, score, plan)
+        run = tuning.Tuning(loaded, name, requests, score, plan, told)
         done = tuning.run(run, out, say=_say, stop=stop)
     shown = {"out": str(done.folder), "steps": done.steps, "last": done.last}
     if as_json:
         print(json.dumps(shown))
         return
     print(f"{done.steps} of {steps} steps{_rewards(done.last)}: {done.folder}")
+
+
+_REWARD: Final = (
+    "reward", "rubric", "aggregate", "form", "samples", "expected", "reply_format", "layout",
+    "wording",
+)  # fmt: skip
+"""What makes a reward the same one, so that a run goes on with it."""
 
 
 def _refuse_ranks() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen, validators
 
+from parrot.core.errors import RejectedError
 from parrot.core.values import Image
 
 Part = str | Image
@@ -159,3 +160,12 @@ def whole(reply: Reply | Failed) -> Reply | Failed:
     if reply.finish is Finish.FILTERED:
         return Failed(FailureKind.REFUSED, "a content filter cut the reply")
     return reply
+
+
+def sendable(text: str) -> str:
+    """The text, which UTF-8 can hold. Raises RejectedError where it holds half a character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RejectedError("a text of the ask holds half a character (a lone surrogate)") from None
+    return text

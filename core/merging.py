@@ -19,7 +19,7 @@ from parrot.core.sharding import Shard, missing_shards
 
 ENDS: Final = (End.KEPT, End.DROPPED, End.FAILED)
 _OF_ITS_OWN: Final = frozenset(
-    {"asked", "images_root", "pairs", "schema", "shard", "shards", "status", "version"}
+    {"asked", "images_root", "pairs", "pairs_at", "schema", "shard", "shards", "status", "version"}
 )
 """What runs of one input may differ in; `pairs` only in its folder."""
 

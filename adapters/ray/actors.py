@@ -108,9 +108,13 @@ class Worker:
         so_far = self._working.progress() if self._working else Progress()
         return Heard(self._name, os.getpid(), so_far)
 
-    async def close(self) -> None:
-        """Waits for what is in flight, stores it, and lets go of the store."""
-        await self._stack.aclose()
+    async def close(self) -> Ended | None:
+        """Waits for what is in flight, stores it, and lets go of the store; what kept it from that."""
+        try:
+            await self._stack.aclose()
+        except ParrotError as error:
+            return _ended(error)
+        return None
 
     async def _open(self) -> Working:
         async with self._opening:

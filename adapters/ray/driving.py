@@ -67,7 +67,9 @@ def spread(
     except KeyboardInterrupt:
         raise RunStopped("the run stopped (interrupted): interrupted") from None
     finally:
-        crew.close()
+        ended = crew.close()
+    for one in ended:
+        raise one.error()
     return crew.files
 
 
@@ -159,10 +161,15 @@ class _Crew:
             with suppress(self._ray.exceptions.GetTimeoutError, self._ray.exceptions.RayActorError):
                 self._note(self._ray.get(call, timeout=LISTEN))
 
-    def close(self) -> None:
-        """Ends the actors in order, as far as they still answer, and then all the same."""
+    def close(self) -> Sequence[Ended]:
+        """Ends the actors in order, as far as they still answer, and then all the same.
+
+        Returns what some could not store at the end.
+        """
         calls = [actor.close.remote() for actor in self._actors.values()]
+        told: Sequence[Ended | None] = ()
         with suppress(self._ray.exceptions.RayError):
-            self._ray.get(calls, timeout=DRAIN)
+            told = self._ray.get(calls, timeout=DRAIN)
         for actor in self._actors.values():
             self._ray.kill(actor)
+        return [one for one in told if one is not None]

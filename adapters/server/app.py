@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from parrot.adapters.disk import json_text
 from parrot.adapters.server import chat, native, scalars
 from parrot.adapters.server.bodies import Pictures, json_of, pictures
 from parrot.adapters.server.limits import Admission, Limits
@@ -33,6 +34,13 @@ T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 OPEN: Final = frozenset({"/health", "/ready"})
 """Paths that need no token: what probes ask."""
+
+
+class Json(JSONResponse):
+    """JSON of what models say, halves of surrogate pairs included, which UTF-8 cannot hold."""
+
+    def render(self, content: Any) -> bytes:
+        return json_text(content).encode()
 
 
 @define(slots=True, eq=False)
@@ -68,10 +76,10 @@ class Service:
             body = await read_with(data, json_of, data)
             if native.is_unirl(body):
                 asked = await read_with(data, native.read_unirl, body, self.picture)
-                return JSONResponse(native.write_unirl(await self._scored(asked)))
+                return Json(native.write_unirl(await self._scored(asked)))
             drawings, critiques = await read_with(data, native.read_native, body, self.picture)
             found = await self._scored(drawings)
-            return JSONResponse(native.write_native(found, self.name, critiques=critiques))
+            return Json(native.write_native(found, self.name, critiques=critiques))
 
     async def compute(self, request: Request) -> Response:
         """`/compute`: Flow-Factory's form."""
@@ -79,7 +87,7 @@ class Service:
             body = await read_with(data, json_of, data)
             drawings = await read_with(data, scalars.read_compute, body, self.picture)
             outcomes = await self._scored(drawings)
-            return JSONResponse(scalars.write_compute(self.stand_ins.numbers(drawings, outcomes)))
+            return Json(scalars.write_compute(self.stand_ins.numbers(drawings, outcomes)))
 
     async def edit_r1(self, request: Request) -> Response:
         """`/mode/logits_non_cot`: Edit-R1's pickles, where the server was told to read them."""
@@ -108,27 +116,27 @@ class Service:
         whole = chat.write_chat(reply, self.name, number=number, created=int(time.time()))
         if stream:
             return StreamingResponse(chat.streamed(whole), media_type="text/event-stream")
-        return JSONResponse(whole)
+        return Json(whole)
 
     async def models(self, _: Request) -> Response:
         """`/v1/models`: the one model there is."""
         card = {"id": self.name, "object": "model", "created": 0, "owned_by": "parrot"}
-        return JSONResponse({"object": "list", "data": [card]})
+        return Json({"object": "list", "data": [card]})
 
     async def health(self, _: Request) -> Response:
         """The process answers."""
-        return JSONResponse({"status": "ok", "rewards": {native.NAME: "ok"}})
+        return Json({"status": "ok", "rewards": {native.NAME: "ok"}})
 
     async def rewards(self, _: Request) -> Response:
         """UniRL's list of reward names."""
-        return JSONResponse({"rewards": [native.NAME]})
+        return Json({"rewards": [native.NAME]})
 
     async def ready(self, _: Request) -> Response:
         """The critic is open and there is room."""
         full = self.admission.drawings >= self.limits.queue
         if full or not self.name:
             raise Refusal(503, "the queue is full" if full else "opening", retry_after=1)
-        return JSONResponse({"status": "ready", "model": self.name})
+        return Json({"status": "ready", "model": self.name})
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text."""
@@ -249,4 +257,4 @@ def _told(path: str, refusal: Refusal) -> Response:
     error: Any = refusal.message
     if path.startswith("/v1/"):
         error = {"message": refusal.message, "type": "invalid_request_error", "code": None}
-    return JSONResponse({"error": error}, refusal.status, headers)
+    return Json({"error": error}, refusal.status, headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ STATUS: Mapping[FailureKind, int] = {
     FailureKind.IMAGE: 400,
     FailureKind.ACCESS: 502,
 }
+_NEVER = -9999.0  # what OpenAI's own servers say for a token that is never drawn
 _FINISH = {Finish.LENGTH: "length", Finish.FILTERED: "content_filter"}
 
 
@@ -135,13 +137,19 @@ def _logprobs(reply: Reply) -> dict[str, Any] | None:
         "content": [
             {
                 "token": one.token,
-                "logprob": one.logprob,
+                "logprob": _finite(one.logprob),
                 "bytes": None,
-                "top_logprobs": [{"token": t, "logprob": p, "bytes": None} for t, p in one.top],
+                "top_logprobs": [
+                    {"token": t, "logprob": _finite(p), "bytes": None} for t, p in one.top
+                ],
             }
             for one in reply.logprobs
         ]
     }
+
+
+def _finite(logprob: float) -> float:
+    return logprob if math.isfinite(logprob) else _NEVER
 
 
 def streamed(whole: Mapping[str, Any]) -> Iterator[str]:

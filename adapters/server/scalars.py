@@ -87,10 +87,10 @@ def read_edit_r1(data: bytes, picture: Pictures) -> list[Drawing]:
     images, prompts = _column(body, "images", bytes), _column(body, "prompts", str)
     refs = _column(body, "ref_images", bytes) if body.get("ref_images") is not None else None
     equally_many(images=images, prompts=prompts, ref_images=refs)
-    # One object may stand at many places of a pickle: what is looked at is bounded, not only sent.
-    if sum(map(len, images)) + sum(map(len, refs or ())) > 2 * len(data):
-        raise bad("the pickle says more bytes than it has")
     wanted = _requirements(body.get("metadatas"), len(prompts))
+    # One object may stand at many places of a pickle: what is looked at is bounded, not only sent.
+    if sum(len(one) for one in (*images, *(refs or ()), *prompts, *wanted)) > 2 * len(data):
+        raise bad("the pickle says more than it has")
     return [
         drawing(
             f"{prompt}\n{wish}" if wish else prompt,

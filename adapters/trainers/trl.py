@@ -8,18 +8,28 @@ TRL passes a data set's columns by name; `request` (and `sources` for edits) say
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from attrs import define, field
+
 from parrot.adapters.rubrics import rubric_named
+from parrot.adapters.trainers.batches import Batch
 from parrot.adapters.trainers.sharing import numbers_of
-from parrot.adapters.trainers.writing import CriticReward, RefinerReward, requests_of, text_of
+from parrot.adapters.trainers.writing import (
+    CriticReward,
+    RefinerReward,
+    label_of,
+    requests_of,
+    text_of,
+)
 from parrot.core.errors import ConfigError
 from parrot.core.formats import format_named
 from parrot.core.interfaces import Generator
 from parrot.core.pipelines.reward_model import RewardModel
 from parrot.core.rewards.values import Reward
-from parrot.core.values import Label
+from parrot.core.values import Request
 
 RewardFunction = Callable[..., list[float | None]]
 
@@ -34,7 +44,7 @@ def critic_reward(
         texts = [text_of(one) for one in completions]
         requests = requests_of(columns, len(texts))
         if "label" in columns:
-            labels = map(Label, columns["label"])
+            labels = map(label_of, columns["label"])
             return [judge.of_comparison(*row) for row in zip(texts, requests, labels, strict=True)]
         if "scores" in columns:
             rows = zip(texts, requests, columns["scores"], strict=True)
@@ -58,12 +68,12 @@ def refiner_rewards(
     dimensions only with `multi_objective_aggregation="normalize_then_sum"`: TRL's default sum takes
     a dimension that does not apply (None there) for 0, alike for a whole group.
     """
-    refiner = RefinerReward(numbers_of(critic, **settings), generator, seed)
+    shared = _Shared(RefinerReward(numbers_of(critic, **settings), generator, seed))
 
     def function(dimension: str | None) -> RewardFunction:
         def reward(*, completions: Sequence[Any], **columns: Any) -> list[float | None]:
             texts = [text_of(one) for one in completions]
-            batch = refiner.batch(texts, requests_of(columns, len(texts)))
+            batch = shared.batch(dimension, texts, requests_of(columns, len(texts)))
             if dimension is None:
                 return list(batch.totals())
             return [
@@ -74,6 +84,28 @@ def refiner_rewards(
         return _named(reward, f"parrot_{dimension or 'total'}")
 
     return [function(one) for one in dimensions or (None,)]
+
+
+@define(slots=True, eq=False)
+class _Shared:
+    """The last batch, until one of the functions asks for it a second time."""
+
+    refiner: RefinerReward
+    _of: tuple[Any, ...] = field(default=(), init=False)
+    _batch: Batch | None = field(default=None, init=False)
+    _had: set[str | None] = field(factory=set, init=False)
+    _guard: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def batch(
+        self, dimension: str | None, texts: Sequence[str], requests: Sequence[Request]
+    ) -> Batch:
+        of = (tuple(texts), tuple(requests))
+        with self._guard:
+            if self._batch is None or of != self._of or dimension in self._had:
+                self._batch, self._of = self.refiner.batch(texts, requests), of
+                self._had = set()
+            self._had.add(dimension)
+            return self._batch
 
 
 def _named(function: RewardFunction, name: str) -> RewardFunction:

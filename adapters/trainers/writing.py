@@ -19,6 +19,7 @@ from parrot.adapters.trainers.pictures import sources_of
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.critiques import Comparison, Critique
 from parrot.core.engine import BackgroundLoop
+from parrot.core.engine.retry import kind_of
 from parrot.core.errors import ConfigError, ImageError, ModelError
 from parrot.core.formats import MARKUP, Form, ReplyFormat
 from parrot.core.interfaces import Generator
@@ -137,7 +138,14 @@ class RefinerReward:
         except ImageError as error:
             return Failed(FailureKind.IMAGE, str(error))
         except ModelError as error:
-            return Failed(FailureKind.TRANSIENT, str(error))
+            return Failed(kind_of(error), str(error))
+
+
+def label_of(given: Any) -> Label:
+    """A, B or TIE as a label. Raises ConfigError."""
+    if given not in list(Label):
+        raise ConfigError(f"a label is A, B or TIE, not {given!r}")
+    return Label(given)
 
 
 def text_of(completion: Any) -> str:

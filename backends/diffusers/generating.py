@@ -115,8 +115,13 @@ class DiffusersGenerator:
                     continue
                 images = [Failed(FailureKind.REJECTED, "one drawing does not fit into memory")]
             except Exception as error:  # noqa: BLE001  a pipeline raises anything; these drawings fail
+                if len(some) > 1:  # whose fault it is shows when each is drawn alone
+                    for one in some:
+                        yield from self._drawn([one])
+                    waiting = waiting[len(some) :]
+                    continue
                 said = f"{type(error).__name__}: {error}"[:400]
-                images = [Failed(FailureKind.REJECTED, said)] * len(some)
+                images = [Failed(FailureKind.REJECTED, said)]
             waiting = waiting[len(some) :]
             yield from zip((index for index, *_ in some), images, strict=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from parrot.backends.identity import file_digest
+from parrot.backends.identity import file_digest, files_under
 
 _TELLING: Final = (".safetensors", ".bin", ".pt", ".json", ".txt", ".model", ".jinja")
 
@@ -26,7 +26,7 @@ def _files(place: Path) -> Iterator[Path]:
     if place.is_file():
         yield place
         return
-    for path in sorted(place.rglob("*")):
+    for path in files_under(place):
         hidden = any(part.startswith(".") for part in path.relative_to(place).parts)
         if path.is_file() and not hidden and path.suffix in _TELLING:
             yield path

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from parrot.backends.images import DAMAGE
 from parrot.backends.miniature.cells import GROUNDS, Pixels, cell
 from parrot.backends.miniature.defects import spoil
 from parrot.backends.miniature.world import CELL, CORNERS, SIDE, Background, Drawing, Scene
@@ -88,5 +89,5 @@ def _decode_any(data: bytes) -> Pixels:
     try:
         with Pillow.open(BytesIO(data)) as opened:
             return np.asarray(opened.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+    except (*DAMAGE, Pillow.DecompressionBombError) as error:
         raise ImageError(f"an image cannot be decoded: {error}") from error

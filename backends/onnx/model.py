@@ -9,7 +9,7 @@ from parrot.backends.onnx.loading import Loaded
 from parrot.backends.onnx.preparing import Prepared, Preparer
 from parrot.backends.onnx.writing import Row
 from parrot.core.asks import Ask
-from parrot.core.local.model import LocalModel
+from parrot.core.local.model import LocalModel, name_with_stops
 
 
 class _Network:
@@ -38,4 +38,5 @@ class OnnxModel(LocalModel[Prepared, Row]):
     """An exported model in this process. For one thread at a time."""
 
     def __init__(self, loaded: Loaded, *, max_batch: int = 16, stop: Sequence[str] = ()) -> None:
-        super().__init__(loaded.name, _Network(loaded, stop), max_batch=max_batch)
+        name = name_with_stops(loaded.name, stop)
+        super().__init__(name, _Network(loaded, stop), max_batch=max_batch)

@@ -117,13 +117,15 @@ class OpenAIBatches:
 def served_at(base: str, root: str | os.PathLike[str]) -> Callable[[Image], str]:
     """Where images with a path under `root` can be had under the URL `base`.
 
-    The server must give the very bytes that were digested. An image without a path goes inline.
+    The server must give the very bytes that were digested. An image without a path there goes inline.
     """
+    folder = os.path.realpath(root)
 
     def url_of(image: Image) -> str:
-        if not isinstance(image.source, str):
+        place = os.path.realpath(image.source) if isinstance(image.source, str) else ""
+        if os.path.commonpath([folder, place or os.sep]) != folder:
             return data_url(image, "original")
-        name = os.path.relpath(os.path.realpath(image.source), os.path.realpath(root))
+        name = os.path.relpath(place, folder)
         return f"{base.rstrip('/')}/{quote(name.replace(os.sep, '/'))}"
 
     return url_of

@@ -21,6 +21,7 @@ from parrot.backends.images import image_from_bytes, prepare
 from parrot.backends.openai.connection import Connection, Limits
 from parrot.backends.openai.endpoint import endpoint
 from parrot.backends.openai.failures import mapped, told
+from parrot.core.asks import sendable
 from parrot.core.errors import ConfigError, RefusedError, RejectedError, TransientError
 from parrot.core.values import Image, Request
 
@@ -44,7 +45,7 @@ class OpenAIGenerator:
 
     async def draw(self, request: Request, /, *, seed: int, start: Image | None = None) -> Image:
         """One image from one request. Raises ModelError, or ImageError for an image of either side."""
-        body = {"model": self.model, "prompt": request.prompt, "n": 1, **self.fields}
+        body = {"model": self.model, "prompt": sendable(request.prompt), "n": 1, **self.fields}
         if self.seed:
             body["seed"] = seed
         at = self.connection.endpoint

@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from parrot.core.asks import Ask, Finish, Reply, TokenLogprob, Turn, Usage
-from parrot.core.errors import RefusedError, RejectedError, TransientError
+from parrot.core.asks import Ask, Finish, Reply, TokenLogprob, Turn, Usage, sendable
+from parrot.core.errors import RefusedError, TransientError
 from parrot.core.interfaces import Profile
 from parrot.core.values import Image
 
@@ -66,22 +66,14 @@ def body_of(ask: Ask, wire: Wire, profile: Profile, url_of: Callable[[Image], st
 def _message(turn: Turn, url_of: Callable[[Image], str]) -> Body:
     blocks = turn.blocks
     if len(blocks) == 1 and isinstance(blocks[0], str):
-        return {"role": turn.role, "content": _sendable(blocks[0])}
+        return {"role": turn.role, "content": sendable(blocks[0])}
     content = [
-        {"type": "text", "text": _sendable(block)}
+        {"type": "text", "text": sendable(block)}
         if isinstance(block, str)
         else {"type": "image_url", "image_url": {"url": url_of(block)}}
         for block in blocks
     ]
     return {"role": turn.role, "content": content or ""}
-
-
-def _sendable(text: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise RejectedError("a text of the ask holds half a character (a lone surrogate)") from None
-    return text
 
 
 def _whole(text: str) -> str:

@@ -10,12 +10,12 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from attrs import asdict, evolve, frozen
 
-from parrot.backends.torch.lessons import Lessons, collated
+from parrot.backends.torch.lessons import Item, Lessons, Sound, collated
 from parrot.backends.torch.loading import Loaded, Options, load
 from parrot.backends.torch.model import TorchModel
 from parrot.backends.torch.training import (
@@ -24,9 +24,10 @@ from parrot.backends.torch.training import (
     Recipe,
     Say,
     all_here,
+    begin,
+    facts_of,
     freeze_towers,
     is_first,
-    last_checkpoint,
     loss_of,
     trainer_of,
     write_checkpoint,
@@ -35,19 +36,26 @@ from parrot.core.asks import Ask, Reply, Sampling
 from parrot.core.errors import ConfigError
 from parrot.core.examples import Example
 
+_AT_ONCE: Final = 64
 Right = Callable[[Example, str], bool | None]
 """Whether an answer to an example agrees with its label; None where it says nothing of it."""
 
 
 @frozen(slots=True)
 class Distilled:
-    """What came of it. agreement: share of held-out comparisons on the label's side, where asked."""
+    """What came of it. agreement: share of held-out comparisons on the label's side, where asked.
+
+    unanswered: held-out comparisons that brought no answer, no part of the share. undecodable:
+    examples that were left out for an image, since the training was last taken up.
+    """
 
     folder: Path
     examples: int
     steps: int
     loss: float
     agreement: float | None = None
+    unanswered: int = 0
+    undecodable: int = 0
 
 
 def distil(
@@ -71,25 +79,30 @@ def distil(
     recipe, folder = recipe or Recipe(), Path(out)
     _check(examples, held, force=force)
     loaded = load(base, Options(dtype="float32", device=recipe.device))
+    goes_on = begin(folder, facts_of(recipe, loaded.name, map(_told, examples)))
     model = _trained_parts(loaded.model, recipe)
+    lessons: Sound[Item] = Sound(Lessons(loaded, examples), [one.id for one in examples])
     trainer = trainer_of(
         model,
-        Lessons(loaded, examples),
-        Lessons(loaded, held) if held else None,
+        lessons,
+        Sound(Lessons(loaded, held), [one.id for one in held]) if held else None,
         collated,
         folder,
         recipe,
         labels="labels",
         say=say,
     )
-    result = trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
+    result = trainer.train(resume_from_checkpoint=goes_on)
     loss, steps = loss_of(result), int(trainer.state.global_step)
     student, weights = _student(trainer, model, recipe)
-    done = Distilled(folder, len(examples), steps, loss)
+    done = Distilled(folder, len(examples), steps, loss, undecodable=len(lessons.lost))
+    if lessons.lost:
+        say({"undecodable": done.undecodable, "first": next(iter(lessons.lost.items()))})
     if is_first():
         write_checkpoint(student, Path(base), folder, weights=weights)
         if right and held and weights is None:
-            done = evolve(done, agreement=agreement(evolve(loaded, model=student), held, right))
+            said, unanswered = agreement(evolve(loaded, model=student), held, right)
+            done = evolve(done, agreement=said, unanswered=unanswered)
         _card(done, base, recipe, examples)
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     all_here()
@@ -132,16 +145,29 @@ def _trained_parts(model: Any, recipe: Recipe) -> Any:
         )
 
 
-def agreement(loaded: Loaded, held: Sequence[Example], right: Right) -> float | None:
-    """The share of held-out comparisons that the student decides as their labels say."""
+def agreement(loaded: Loaded, held: Sequence[Example], right: Right) -> tuple[float | None, int]:
+    """The share of held-out comparisons that the student decides as their labels say.
+
+    Of those that it answered; how many it did not (an image, a prompt too long) comes second.
+    """
     model = TorchModel(loaded)
     pairs = [one for one in held if one.form == "pairwise"]
-    asks = [Ask(one.turns, Sampling(temperature=0.0)) for one in pairs]
-    replies = model.reply_batch(asks)
-    texts = [reply.text if isinstance(reply, Reply) else "" for reply in replies]
-    said = [right(one, text) for one, text in zip(pairs, texts, strict=True)]
-    decided = [bool(one) for one in said if one is not None]
-    return sum(decided) / len(decided) if decided else None
+    said: list[bool] = []
+    unanswered = 0
+    for start in range(0, len(pairs), _AT_ONCE):  # a prepared ask holds its pixels
+        some = pairs[start : start + _AT_ONCE]
+        replies = model.reply_batch([Ask(one.turns, Sampling(temperature=0.0)) for one in some])
+        for one, reply in zip(some, replies, strict=True):
+            found = right(one, reply.text) if isinstance(reply, Reply) else None
+            unanswered += not isinstance(reply, Reply)
+            said += [found] if found is not None else []
+    return (sum(said) / len(said) if said else None), unanswered
+
+
+def _told(one: Example) -> str:
+    parts = (part for turn in one.turns for part in turn.parts)
+    seen = [part if isinstance(part, str) else part.sha256 for part in parts]
+    return json.dumps([one.id, *seen, one.answer])
 
 
 def _card(done: Distilled, base: str | Path, recipe: Recipe, examples: Sequence[Example]) -> None:
@@ -149,6 +175,11 @@ def _card(done: Distilled, base: str | Path, recipe: Recipe, examples: Sequence[
     teachers = sorted({e.teacher for e in examples if e.teacher})
     sources = sorted({e.source for e in examples if e.source})
     agreed = "not measured" if done.agreement is None else f"{done.agreement:.3f}"
+    agreed += f" ({done.unanswered} not answered, left out)" if done.unanswered else ""
+    undecodable = [
+        f"- Left out for an image that cannot be decoded: {done.undecodable} examples, of those"
+        " looked at since the training was last taken up"
+    ]
     lines = [
         "---",
         f"base_model: {Path(base).name}",
@@ -159,6 +190,7 @@ def _card(done: Distilled, base: str | Path, recipe: Recipe, examples: Sequence[
         "",
         f"- Base: {Path(base).name}",
         f"- Examples: {forms['pairwise']} comparisons, {forms['pointwise']} critiques",
+        *(undecodable if done.undecodable else []),
         f"- Teachers: {', '.join(teachers) or 'not said'}",
         f"- Data: {', '.join(sources) or 'not said'}",
         f"- Steps: {done.steps}; mean loss {done.loss:.4f}",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 
 from parrot.backends.torch.loading import Loaded
 from parrot.backends.torch.preparing import Preparer
 from parrot.core.asks import Ask
+from parrot.core.errors import ConfigError, ImageError
 from parrot.core.examples import Example
 
 MASKED: Final = -100
 _KINDS: Final = "mm_token_type_ids"
 Item = dict[str, Any]
+T = TypeVar("T")
 
 
 class Lessons(torch.utils.data.Dataset[Item]):
@@ -46,6 +48,37 @@ class Lessons(torch.utils.data.Dataset[Item]):
             "places": places,
             "pixels": prompt.pixels,
         }
+
+
+class Sound(torch.utils.data.Dataset[T]):
+    """Items of a dataset; in the place of one whose image cannot be decoded stands the next that can.
+
+    ids: of what each item is made of. lost: why, by the id of each that was so left out.
+    """
+
+    def __init__(self, items: Any, ids: Sequence[str]) -> None:
+        self._items, self._ids = items, ids
+        self.lost: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def lengths(self) -> list[int]:
+        """As the dataset tells them."""
+        found: list[int] = self._items.lengths
+        return found
+
+    def __getitem__(self, index: int) -> T:
+        """Raises ConfigError where no image of any item can be decoded."""
+        for at in (*range(index, len(self)), *range(index)):
+            try:
+                found: T = self._items[at]
+            except ImageError as error:
+                self.lost.setdefault(self._ids[at], str(error))
+            else:
+                return found
+        raise ConfigError(f"no image can be decoded, first {next(iter(self.lost.items()))}")
 
 
 def _words(one: Example) -> int:

@@ -11,7 +11,7 @@ from parrot.backends.torch.loading import Loaded
 from parrot.backends.torch.preparing import Prepared, Preparer
 from parrot.backends.torch.writing import Row
 from parrot.core.asks import Ask
-from parrot.core.local.model import LocalModel
+from parrot.core.local.model import LocalModel, name_with_stops
 
 
 class _Network:
@@ -58,7 +58,8 @@ class TorchModel(LocalModel[Prepared, Row]):
         retire: bool = True,
     ) -> None:
         decoder = Decoder(loaded.model, loaded.device, share=share, retire=retire)
-        super().__init__(loaded.name, _Network(loaded, decoder, stop), max_batch=max_batch)
+        name = name_with_stops(loaded.name, stop)
+        super().__init__(name, _Network(loaded, decoder, stop), max_batch=max_batch)
 
 
 def _is_memory(error: RuntimeError) -> bool:

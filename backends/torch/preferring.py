@@ -12,7 +12,7 @@ import torch
 from attrs import asdict, frozen
 
 from parrot.backends.torch.head import Scalar, fed_of, item_of, write_head
-from parrot.backends.torch.lessons import Item
+from parrot.backends.torch.lessons import Item, Sound
 from parrot.backends.torch.loading import Loaded, Options, load
 from parrot.backends.torch.preparing import Preparer
 from parrot.backends.torch.training import (
@@ -20,9 +20,10 @@ from parrot.backends.torch.training import (
     Recipe,
     Say,
     all_here,
+    begin,
+    facts_of,
     freeze_towers,
     is_first,
-    last_checkpoint,
     loss_of,
     trainer_of,
     write_checkpoint,
@@ -39,12 +40,16 @@ _Shown = tuple[Item, Item, float]
 
 @frozen(slots=True)
 class Preferred:
-    """What came of it. loss: the mean over training; ln 2 is that of a head that knows nothing."""
+    """What came of it. loss: the mean over training; ln 2 is that of a head that knows nothing.
+
+    undecodable: pairs that were left out for an image, since the training was last taken up.
+    """
 
     folder: Path
     pairs: int
     steps: int
     loss: float
+    undecodable: int = 0
 
 
 class Preferences(torch.utils.data.Dataset[_Shown]):
@@ -96,21 +101,27 @@ def train_head(
     recipe, prompt, folder = recipe or Recipe(), prompt or Prompt(), Path(out)
     _check(pairs, held, recipe, force=force)
     loaded = load(base, Options(dtype="float32", device=recipe.device))
+    facts = facts_of(recipe, loaded.name, (_told(one, prompt) for one in pairs))
+    goes_on = begin(folder, {**facts, "frozen": frozen})
+    shown: Sound[_Shown] = Sound(Preferences(loaded, pairs, prompt), [one.id for one in pairs])
     scalar = Scalar(loaded.model, frozen=frozen)
     if not recipe.tower:
         freeze_towers(scalar)
     trainer = trainer_of(
         scalar,
-        Preferences(loaded, pairs, prompt),
-        Preferences(loaded, held, prompt) if held else None,
+        shown,
+        Sound(Preferences(loaded, held, prompt), [one.id for one in held]) if held else None,
         collated_pairs,
         folder,
         recipe,
         labels="targets",
         say=say,
     )
-    result = trainer.train(resume_from_checkpoint=last_checkpoint(folder / CHECKPOINTS))
-    done = Preferred(folder, len(pairs), int(trainer.state.global_step), loss_of(result))
+    result = trainer.train(resume_from_checkpoint=goes_on)
+    steps, lost = int(trainer.state.global_step), shown.lost
+    done = Preferred(folder, len(pairs), steps, loss_of(result), len(lost))
+    if lost:
+        say({"undecodable": len(lost), "first": next(iter(lost.items()))})
     if is_first():
         write_checkpoint(loaded.model.eval(), Path(base), folder)
         write_head(scalar, folder, prompt)
@@ -139,6 +150,12 @@ def _check(
         raise ConfigError(f"{barred} pairs may not be trained on")
 
 
+def _told(pair: PreferencePair, prompt: Prompt) -> str:
+    images = (pair.image_a, pair.image_b, *pair.request.sources)
+    seen = [one.sha256 for one in images]
+    return json.dumps([pair.id, pair.request.prompt, *seen, pair.label, prompt.id])
+
+
 def _card(
     done: Preferred,
     base: str | Path,
@@ -159,6 +176,7 @@ def _card(
         f"- Base: {Path(base).name}, {'frozen' if frozen else 'trained with the head'}",
         f"- Pairs: {done.pairs}, of which {ties} ties, learned as an even chance",
         f"- Data: {', '.join(sources) or 'not said'}",
+        *([f"- Left out for an image: {done.undecodable} pairs"] if done.undecodable else []),
         f"- Steps: {done.steps}; mean loss {done.loss:.4f} (0.6931 knows nothing)",
         f"- Recipe: `{json.dumps(asdict(recipe))}`",
         "",

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from attrs import field, frozen
+from jinja2.exceptions import TemplateError
 
 from parrot.backends.images import decoded
 from parrot.backends.torch.loading import Loaded
@@ -61,12 +62,15 @@ class Preparer:
     def _markup(self, ask: Ask) -> Iterator[Piece]:
         messages, texts = messages_of(ask.turns)
         template = getattr(self._loaded.processor, "chat_template", None)
-        said = self._tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=True,
-            **({"chat_template": template} if isinstance(template, str) else {}),
-        )
+        try:
+            said = self._tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                add_generation_prompt=True,
+                **({"chat_template": template} if isinstance(template, str) else {}),
+            )
+        except TemplateError as error:
+            raise RejectedError(f"the chat template refuses the ask: {error}") from None
         return pieces_of(said, texts)
 
     def _fed(self, pieces: list[Piece], pictures: list[Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from parrot.core.errors import ConfigError
 
 CHECKPOINTS: Final = "checkpoints"
 STATE: Final = "trainer_state.json"
+FACTS: Final = "begun.json"
+_SAME: Final = ("epochs", "steps", "rate", "warm", "decay", "lora", "tower", "seed")
 TOWERS: Final = ("visual.", "vision_tower.", "vision_model.")
 _READERS: Final = ("*.json", "*.jinja", "*.txt", "*.model")
 _WEIGHTS: Final = ("model.safetensors.index.json", "adapter_config.json", "config.json")
@@ -173,6 +176,44 @@ def _is_json(path: Path) -> bool:
     except ValueError:
         return False
     return True
+
+
+def begin(folder: Path, facts: Mapping[str, Any]) -> str | None:
+    """Where a training goes on from, or None; notes the facts that it must agree with.
+
+    Raises ConfigError naming the first in which the one that was begun in the folder differs.
+    """
+    checkpoints = folder / CHECKPOINTS
+    last, noted = last_checkpoint(checkpoints), checkpoints / FACTS
+    mine: dict[str, Any] = json.loads(json.dumps(facts))
+    if last is None:
+        if is_first():
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            noted.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+        return None
+    known = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else mine
+    for name in (*mine, *known):
+        if mine.get(name) != known.get(name):
+            said = f"{name} was {known.get(name)!r} and is {mine.get(name)!r}"
+            raise ConfigError(
+                f"the training in {folder} began otherwise: {said}; choose another --out, or take"
+                f" away {checkpoints}"
+            )
+    return last
+
+
+def facts_of(recipe: Recipe, base: str, learned: Iterable[str]) -> dict[str, Any]:
+    """What makes two trainings the same one. base: the model's id. learned: a text a thing learned.
+
+    How the work is shared out and on what device is left out: it may change on the way.
+    """
+    told = {name: getattr(recipe, name) for name in _SAME} | {
+        "batch": recipe.batch * recipe.accumulate
+    }
+    whole = sha256()
+    for one in learned:
+        whole.update(f"{len(one)}:".encode() + one.encode("utf-8", "surrogatepass"))
+    return {"base": base, "learned": whole.hexdigest()[:16], **told}
 
 
 def loss_of(result: Any) -> float:

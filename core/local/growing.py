@@ -54,8 +54,8 @@ class Growing:
             if end is not None:
                 self._text, self.finish = text[:end], Finish.SCORES
         for mark in self._stop:
-            # A stop may have begun in any of the latest tokens, each of at least one character.
-            if mark in self._spell(self.ids[-len(mark) - 4 :], plain=True):
+            # A stop may have begun in any of the latest tokens, each of at least one byte.
+            if mark in self._spell(self.ids[-4 * len(mark) - 4 :], plain=True):
                 self._text, self.finish = self.text.partition(mark)[0], Finish.END
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 
-from parrot.core.asks import Ask, Failed, FailureKind, Reply, Turn
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Turn, sendable
 from parrot.core.errors import ConfigError, ImageError, RejectedError
 from parrot.core.interfaces import Profile
 from parrot.core.local.growing import Growing
@@ -81,6 +82,7 @@ class LocalModel(Generic[P, R]):
                 continue
             try:
                 self.profile.refuse_unable(ask)
+                _refuse_unsayable(ask)
                 opening = ask.turns[0] if ask.turns and ask.turns[0].role == "system" else None
                 ready = index, self._network.prepare(ask)
                 groups.setdefault(opening, []).append(ready)
@@ -126,3 +128,20 @@ class LocalModel(Generic[P, R]):
             row.reply(prompt=prompt.length, cached=shared)
             for row, (_, prompt) in zip(rows, some, strict=True)
         ]
+
+
+def _refuse_unsayable(ask: Ask) -> None:
+    if not ask.turns:
+        raise RejectedError("an ask without a turn")
+    for turn in ask.turns:
+        for part in turn.parts:
+            if isinstance(part, str):
+                sendable(part)
+
+
+def name_with_stops(name: str, stop: Sequence[str]) -> str:
+    """A model's id, told apart from that of one whose replies end elsewhere."""
+    if not stop:
+        return name
+    told = "\0".join(sorted(stop)).encode("utf-8", "surrogatepass")
+    return f"{name}+stop-{sha256(told).hexdigest()[:8]}"

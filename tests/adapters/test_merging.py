@@ -145,3 +145,16 @@ def test_judgements_without_places_are_told_of(tmp_path):
     with pytest.raises(ConfigError, match="again"):
         merge_judgements([tmp_path / "old"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("line", ['{"pair_id": "a"}\n', "[]\n", '{"pair_id": "a", "prov\n'])
+def test_a_broken_record_is_told_of(tmp_path, line):
+    pair = PreferencePair("a", Request("a cat"), IMAGE, IMAGE, Label.A)
+    made = Rationale("a", Comparison(()), Provenance("m", "p", anchored=True))
+    write(tmp_path / "a", [PairOutcome(pair, (Fate(Candidate(pair, TEXT_TO_IMAGE, made)),))])
+    (tmp_path / "a" / "rationales.jsonl").write_text(line)
+    with pytest.raises(RecordError, match="pair 'a' is broken"):
+        merge_runs([tmp_path / "a"], tmp_path / "out")
+    (tmp_path / "a" / "outcomes.jsonl").unlink()
+    with pytest.raises(ConfigError, match="it has no outcomes"):
+        merge_runs([tmp_path / "a"], tmp_path / "out")

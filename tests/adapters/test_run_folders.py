@@ -1,6 +1,7 @@
 """Run folders: two writers of one, and what a model writes that UTF-8 cannot hold."""
 
 import json
+import shutil
 
 import pytest
 
@@ -9,7 +10,7 @@ from parrot.adapters.traces import TraceFolder
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.candidates import Candidate, Provenance, Rationale
 from parrot.core.critiques import Comparison
-from parrot.core.errors import StoreBusyError
+from parrot.core.errors import ConfigError, StoreBusyError
 from parrot.core.outcomes import Fate, Lost, PairOutcome
 from parrot.core.rubric import TEXT_TO_IMAGE
 from parrot.core.values import Image, Label, PreferencePair, Request
@@ -56,3 +57,22 @@ def test_whole_characters_are_written_as_they_are(tmp_path):
     with run(tmp_path) as writer:
         writer.add(told("perroquet \U0001f99c"))
     assert "perroquet \U0001f99c" in (tmp_path / "rationales.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("shards", [False, True])
+def test_another_input_of_the_same_name_is_another_run(tmp_path, shards):
+    def run_of(name):
+        pairs = tmp_path / name / "pairs.jsonl"
+        pairs.parent.mkdir(exist_ok=True)
+        pairs.touch()
+        about = {"command": "filter", "pairs": str(pairs.parent if shards else pairs)}
+        return RunWriter(tmp_path / "out", images_root=tmp_path / "images", about=about)
+
+    for _ in range(2):  # the same input goes on
+        with run_of("one") as writer:
+            writer.add(told("kept"))
+    with pytest.raises(ConfigError, match="another run"), run_of("two"):
+        pass
+    shutil.rmtree(tmp_path / "one")  # it was moved: nobody can tell
+    with run_of("two"):
+        pass

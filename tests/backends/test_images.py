@@ -314,3 +314,29 @@ def test_only_what_is_black_all_over_is_all_black():
         assert images.all_black(images.image_from_pixels(picture))
         picture.putpixel((1, 2), (0, 0, 1) if mode == "RGB" else 1)
         assert not images.all_black(images.image_from_pixels(picture))
+
+
+def test_sixteen_bit_grey_keeps_its_shades_when_decoded():
+    picture = Pillow.new("I;16", (4, 1))
+    picture.putdata([0, 10_000, 30_000, 65_535])
+    image = images.image_from_bytes(encoded(picture, "PNG"))
+    assert images.decoded(image).convert("RGB").tobytes()[::3] == bytes([0, 38, 116, 255])
+
+
+@pytest.mark.parametrize("trailer", [b"\xff\xda\x00", b"film " * 99 + b"\xff\xda", b""])
+def test_what_stands_behind_a_jpegs_end_is_no_part_of_it(trailer):
+    data = encoded(drawn(), "JPEG") + trailer
+    assert images.prepare(images.image_from_bytes(data))[0] == data
+
+
+@pytest.mark.parametrize(
+    "damage", [RuntimeError("no image item"), struct.error("odd tag"), TypeError("no tag")]
+)
+def test_whatever_a_decoder_raises_is_the_images_fault(monkeypatch, damage):
+    def load(*_, **__):
+        raise damage
+
+    image = images.image_from_bytes(encoded(drawn(), "PNG"))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        images.pixels(image)

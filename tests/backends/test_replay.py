@@ -158,7 +158,7 @@ def test_a_wrong_recording_is_said_with_file_line_and_field(text, words, tmp_pat
 
 
 def test_a_file_that_is_no_gzip(tmp_path):
-    (tmp_path / "r.jsonl.gz").write_bytes(gzip.compress(b'{"schema": 1}')[:-9])
+    (tmp_path / "r.jsonl.gz").write_bytes(b'{"schema": 1}')
     with pytest.raises(ConfigError, match="cannot be read"):
         open_model(str(tmp_path / "r.jsonl.gz"))
 
@@ -195,3 +195,43 @@ def test_a_recording_that_is_not_there_is_named_without_an_error_number(tmp_path
         assert "Errno" not in str(caught.value)
     with pytest.raises(ConfigError, match=r"cannot be read: Is a directory$"):
         open_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("cut", [8, 9, 12])
+def test_a_recorder_of_an_archive_that_was_killed_can_be_replayed_and_go_on(tmp_path, cut):
+    path = tmp_path / "r.jsonl.gz"
+    recorder = Recorder(ScriptedModel(lambda a: Reply(a.turns[0].parts[0])), path)
+
+    async def work():
+        for n in range(3):
+            await recorder.reply(ask(str(n)))
+
+    asyncio.run(work())
+    flushed = path.read_bytes()
+    said(recorder)
+    path.write_bytes(flushed)  # the archive has no end: the process was killed
+    assert len(open_model(str(path)).records) == 3
+    path.write_bytes(flushed[:-cut])  # and amid a line
+    assert len(open_model(str(path)).records) == 2
+    said(Recorder(ScriptedModel(lambda a: Reply("more")), path), ask("more"))
+    whole = open_model(str(path))
+    assert [r.outcome.text for r in whole.records.values()] == ["0", "1", "more"]
+    assert gzip.decompress(path.read_bytes()).endswith(b"\n")
+
+
+def test_a_damaged_archive_is_said(tmp_path):
+    path = tmp_path / "r.jsonl.gz"
+    data = bytearray(gzip.compress(b'{"schema": 1, "model": "m"}\n' * 50))
+    data[20:24] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises((ConfigError, RecordError), match=r"r\.jsonl\.gz"):
+        open_model(str(path))
+
+
+def test_nothing_is_asked_that_could_not_be_recorded(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write_recording(path, "another", [])
+    model = ScriptedModel(lambda _: Reply("paid for"))
+    (error,) = said(Recorder(model, path), ask())
+    assert isinstance(error, ConfigError)
+    assert not model.asked

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import torch
 
+from parrot.core.errors import ConfigError
+
 ADAPTER: Final = "tuned"
 LAYERS: Final = (
     r".*\b(?:to_q|to_k|to_v|to_out\.0|add_q_proj|add_k_proj|add_v_proj|to_add_out"
@@ -30,6 +32,11 @@ class Policy:
     def __init__(self, denoiser: Any, *, rank: int, seed: int) -> None:
         from peft import LoraConfig
 
+        if getattr(denoiser, "peft_config", None):
+            raise ConfigError(
+                "the pipeline has adapters (LoRA) already, which tuning would switch off: merge them"
+                " into its weights first"
+            )
         self.denoiser = denoiser.requires_grad_(requires_grad=False).eval()
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LAYERS)
         with torch.random.fork_rng(devices=[]):

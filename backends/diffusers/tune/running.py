@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -19,7 +20,7 @@ from parrot.backends.diffusers.tune.learning import learn, parts_of
 from parrot.backends.diffusers.tune.policy import Policy
 from parrot.backends.diffusers.tune.recipe import MEANWHILE, Recipe
 from parrot.backends.diffusers.tune.state import STATE, resume, save, shorten_log
-from parrot.core.errors import ConfigError, UnscoredError
+from parrot.core.errors import ConfigError, ParrotError, UnscoredError
 from parrot.core.judgements import request_key
 from parrot.core.rewards.groups import group_key
 from parrot.core.rewards.values import Outcome
@@ -42,16 +43,23 @@ class Tuned:
 class Tuning:
     """A pipeline in training. name: the pipeline's id, which a run that goes on must agree with.
 
-    The pipeline is changed: adapters are put into it.
+    told: of the reward, as plain data, with which it must agree too. The pipeline is changed:
+    adapters are put into it.
     """
 
     def __init__(
-        self, pipeline: Any, name: str, requests: Sequence[Request], score: Score, recipe: Recipe
+        self,
+        pipeline: Any,
+        name: str,
+        requests: Sequence[Request],
+        score: Score,
+        recipe: Recipe,
+        told: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         if not requests:
             raise ConfigError("there is nothing to draw: no request was given")
         self.recipe, self.pipeline, self._score = recipe, pipeline, score
-        self._requests, self._name = tuple(requests), name
+        self._requests, self._name, self._reward = tuple(requests), name, dict(told)
         self.flow = flow_of(
             pipeline, guidance=recipe.guidance, size=recipe.size, words=recipe.words
         )
@@ -67,7 +75,8 @@ class Tuning:
         told = {k: v for k, v in asdict(self.recipe).items() if k not in MEANWHILE}
         keys = [request_key(one) for one in self._requests]
         digest = sha256("|".join(keys).encode()).hexdigest()
-        return {**told, "generator": self._name, "prompts": digest[:16]}
+        reward = {"reward": self._reward} if self._reward else {}
+        return {**told, "generator": self._name, "prompts": digest[:16], **reward}
 
     def step(self, step: int) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """One step, from 0: figures for the log, and sheets of its drawings by dimension."""
@@ -84,11 +93,12 @@ class Tuning:
         learned = (
             learn(self.flow, self.policy, self.optimizer, parts, recipe, step) if parts else {}
         )
-        decay = recipe.decay(step)
-        self.policy.settle(decay)
+        decay, means = recipe.decay(step), means_of(outcomes)
+        if means["reward"]:
+            self.policy.settle(decay)
         figures = {
             "step": step,
-            **means_of(outcomes),
+            **means,
             "drawn": len(drawings),
             "learned": credits_.learned,
             "groups": dict(credits_.groups),
@@ -121,10 +131,16 @@ def run(
     curves, last, barren = Curves(folder, step=step), None, 0
     try:
         while step < recipe.steps and not stop():
-            figures, grids = tuning.step(step)
-            barren = 0 if figures["reward"] else barren + 1
-            if barren == PATIENCE:
-                raise UnscoredError(f"{PATIENCE} steps without one reward: {figures['unscored']}")
+            try:
+                figures, grids = tuning.step(step)
+                barren = 0 if figures["reward"] else barren + 1
+                if barren == PATIENCE:
+                    said = figures["unscored"]
+                    raise UnscoredError(f"{PATIENCE} steps without one reward: {said}")
+            except ParrotError:
+                # A step without a reward moves nothing: what was learned before is whole.
+                save(folder, policy, adam, step=step - max(0, barren - 1), facts=facts)
+                raise
             step, last = step + 1, figures
             curves.line(figures)
             say(figures)

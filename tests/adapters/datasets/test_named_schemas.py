@@ -555,3 +555,18 @@ def test_half_of_all_ids_mirror_and_always_the_same_ones():
     share = sum(mirrors(f"pair {n}") for n in range(4000)) / 4000
     assert 0.46 < share < 0.54
     assert [mirrors(f"p{n}") for n in range(6)] == [mirrors(f"p{n}") for n in range(6)]
+
+
+@pytest.mark.parametrize("counts", [[None, 3], ["many", "few"], [1.5, 2], [1, 2, 3]])
+def test_counts_that_are_none_are_told_of(tmp_path, counts):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(hpd(0, choice_dist=counts)))
+    with pytest.raises(RecordError, match=r"rows\.jsonl:1.*two counts"):
+        check_pairs(path, schema="hpdv3")
+
+
+def test_a_group_of_images_without_images_is_told_of(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"prompt_id": "p", "prompt": "a cat", "rank": [1, 2]}))
+    with pytest.raises(RecordError, match=r"rows\.jsonl:1.*lists of one length"):
+        check_pairs(path, schema="imagerewarddb")

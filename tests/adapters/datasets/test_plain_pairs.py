@@ -216,3 +216,20 @@ def test_rows_in_memory_read_alike(folder):
 def test_an_unknown_schema_names_the_nearest(folder):
     with pytest.raises(ConfigError, match="Did you mean 'hpdv3'"):
         check_pairs(lines(folder, record()), schema="hpdv")
+
+
+def test_a_path_that_is_no_text_is_told_of(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    row = {"id": "a", "prompt": "p", "image_a": {"path": 5}, "image_b": {"path": "b.png"}}
+    path.write_text(json.dumps(row | {"label": "A"}))
+    with pytest.raises(RecordError, match=r"rows\.jsonl:1.*text, not int"):
+        check_pairs(path)
+
+
+def test_a_data_url_of_half_a_character_is_an_image_that_cannot_be_had(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    url = "data:image/png;base64,\ud83d"
+    row = {"id": "a", "prompt": "p", "image_a": url, "image_b": url, "label": "A"}
+    path.write_text(json.dumps(row))
+    (lost,) = read_pairs(path)
+    assert "cannot be decoded" in lost.reason

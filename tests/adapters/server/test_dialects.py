@@ -270,3 +270,19 @@ def test_metrics_count_what_was_answered(serve):
 
 def test_ready_names_the_model(served):
     assert httpx.get(f"{served.url}/ready").json() == {"status": "ready", "model": "fake:scripted"}
+
+
+def test_half_a_character_and_an_impossible_token_are_answered(serve):
+    def odd(ask):
+        said = critique_by_colour(ask) if ask.images else ""
+        logprobs = (TokenLogprob("x", float("-inf"), (("y", float("-inf")),)),)
+        return Reply(said + "half \ud83d", logprobs=logprobs)
+
+    with serve(ScriptedModel(odd)) as running:
+        body = {"messages": [{"role": "user", "content": FOX}], "logprobs": True}
+        answer = post(running, "/v1/chat/completions", body)
+        assert answer.status_code == 200
+        (choice,) = answer.json()["choices"]
+        assert choice["logprobs"]["content"][0]["logprob"] == -9999.0
+        told = post(running, "/score", items(sent(0), critiques=True))
+        assert told.status_code == 200

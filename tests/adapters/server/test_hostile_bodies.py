@@ -205,11 +205,18 @@ def test_whatever_the_bytes_only_a_refusal_comes_out(data):
 
 def test_shared_references_do_not_multiply_bytes(served):
     image = PNG * 1000
-    body = pickle.dumps({"images": [image] * 200, "prompts": ["a"] * 200}, 4)
-    assert len(body) < 2 * len(image)
-    answer = httpx.post(f"{served.url}/mode/logits_non_cot", content=body)
-    assert answer.status_code == 400
-    assert "more bytes than it has" in answer.json()["error"]
+    prompt = "a" * len(image)
+    wished = [{"requirement": prompt}] * 200
+    for columns in (
+        {"images": [image] * 200, "prompts": ["a"] * 200},
+        {"images": [PNG] * 200, "prompts": [prompt] * 200},
+        {"images": [PNG] * 200, "prompts": ["a"] * 200, "metadatas": wished},
+    ):
+        body = pickle.dumps(columns, 4)
+        assert len(body) < 2 * len(image)
+        answer = httpx.post(f"{served.url}/mode/logits_non_cot", content=body)
+        assert answer.status_code == 400
+        assert "says more than it has" in answer.json()["error"]
 
 
 def raw(served, request, *, half_close=True):

@@ -217,3 +217,18 @@ def test_a_hundred_batches_of_sixty_four_from_threads(model):
 def test_bytes_are_sent_as_they_are(model, critic):
     Numbers(model).batch([FOX], [drawn(3).source])
     assert critic.asked[0].images == (drawn(3),)
+
+
+SIGN = 'a sign that says "HELLO"'
+
+
+def test_a_dimension_that_does_not_apply_stands_in_for_none_that_is_missing(model):
+    # No critique by colour has a text score, so the sign lacks one and the foxes need none.
+    numbers = Numbers(model)
+    batch = numbers.batch([FOX, FOX, SIGN], [drawn(15), drawn(15), drawn(0)])
+    assert batch.values("text_rendering") == (1.0, 1.0, None)
+    for _ in range(2):  # nor does the running mean learn of them
+        found = numbers.values(batch, "text_rendering")
+        assert found.values == (1.0, 1.0, numbers.totals(batch).values[2])
+        assert found.values[2] < 0.9
+        assert found.marks == (False, False, True)

@@ -83,6 +83,7 @@ def test_whatever_the_size_a_float_image_is_channels_first(height, width, channe
         (NHWC[0].astype(np.int64), "uint8 or float"),
         (NHWC, "three axes"),
         (np.zeros((9, 9, 9), np.uint8), "channels"),
+        (np.zeros((3, 0, 4), np.float32), "no pixels"),
         (b"no picture", "known image format"),
         ("nowhere.png", "nowhere.png"),
         (17, "no image: int"),

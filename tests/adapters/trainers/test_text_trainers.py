@@ -5,12 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parrot
+from parrot.adapters.trainers.batches import Numbers
 from parrot.adapters.trainers.ms_swift import CriticORM, refiner_orm
 from parrot.adapters.trainers.trl import critic_reward, refiner_rewards
 from parrot.adapters.trainers.verl import critic_score, refiner_score
-from parrot.adapters.trainers.writing import CriticReward, refined_request, text_of
+from parrot.adapters.trainers.writing import (
+    CriticReward,
+    RefinerReward,
+    refined_request,
+    text_of,
+)
+from parrot.core.asks import FailureKind
 from parrot.core.critiques import Comparison, Critique, Finding, PairFinding
-from parrot.core.errors import ConfigError, TransientError
+from parrot.core.errors import ConfigError, RejectedError, TransientError
 from parrot.core.formats import MARKUP
 from parrot.core.rubric import TEXT_TO_IMAGE
 from parrot.core.testing.colours import BLIND, total_by_colour
@@ -166,8 +173,7 @@ def test_a_function_a_dimension_shares_drawing_and_critique(model, critic):
     found = [one(completions=["a fox", "blind"], request=["a fox"] * 2) for one in rewards]
     assert found == [[pytest.approx(5 / 30), None], [0.5, None], [None, None]]
     assert [request.prompt for request, _, _ in painter.asked] == ["a fox", "blind"]
-    # The refusal is asked for again with each function; the fox's critique is there.
-    assert len(critic.asked) == 4
+    assert len(critic.asked) == 2
 
 
 def test_edits_start_from_their_source(model):
@@ -202,3 +208,46 @@ def test_texts_of_completions():
     with pytest.raises(ConfigError):
         text_of(17)
     assert refined_request("## Refinement Comments: x\n## Refined Request:\n a fox ") == "a fox"
+
+
+@pytest.mark.parametrize(
+    "before", ["Stra\u00dfe, Fu\u00df, gro\u00df", "\u0130" * 7, "\ufb01ne", ""]
+)
+def test_a_refined_request_is_whole_whatever_stands_before_it(before):
+    assert refined_request(f"{before}\nREFINED REQUEST: a red fox") == "a red fox"
+    assert refined_request(f"Refined Request: no\nRefined request: {before} yes").endswith("yes")
+
+
+def test_columns_as_they_come_from_a_table():
+    critic = critic_reward()
+    texts, asked = [critiqued(3.0, 3.0)], ["a red fox"]
+    # A table that knows a dimension in one row has it in all, as None.
+    given = {"request": asked, "scores": [{"text_faithfulness": 3, "physical_quality": None}]}
+    assert critic(completions=texts, **given) == [1.0]
+    with pytest.raises(ConfigError, match="numbers by dimension"):
+        critic(completions=texts, request=asked, scores=[{"text_faithfulness": "good"}])
+    with pytest.raises(ConfigError, match="A, B or TIE, not 'left'"):
+        critic(completions=texts, request=asked, label=["left"])
+
+
+def test_an_unscored_drawing_is_none_for_every_function(model):
+    error = RejectedError("content policy")
+
+    class Once:
+        id, drawn = "fake:once", 0
+
+        async def draw(self, request, /, *, seed, start=None):
+            self.drawn += 1
+            if self.drawn == 1:
+                raise error
+            return plain_image(30, 0, 0)
+
+    names = ("text_faithfulness", "physical_quality")
+    generator = Once()
+    first, second = refiner_rewards(model, generator, dimensions=names)
+    given = {"completions": ["a fox"], "request": ["a red fox"]}
+    assert (first(**given), second(**given)) == ([None], [None])
+    assert generator.drawn == 1
+    assert first(**given) != [None]  # asked for again, it is tried again
+    batch = RefinerReward(Numbers(model), Once()).batch(["a fox"], [FOX])
+    assert batch.outcomes[0].failure.kind is FailureKind.REJECTED

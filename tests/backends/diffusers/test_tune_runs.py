@@ -375,3 +375,41 @@ def test_redness_rises(method, tmp_path):
     first, last = sum(reward[:5]) / 5, sum(reward[-5:]) / 5
     print(f"{method}: mean redness of the first five steps {first:.3f}, of the last {last:.3f}")
     assert last > first + 0.02
+
+
+def test_a_critic_that_dies_takes_no_step_with_it(tmp_path):
+    recipe = small(steps=6, every=20)
+    whole = tuning(recipe)
+    run(whole, tmp_path / "whole")
+    calls = []
+
+    def dying(drawings):
+        calls.append(1)
+        return [None] * len(drawings) if len(calls) > 3 else redness(drawings)
+
+    with pytest.raises(UnscoredError):
+        run(tuning(recipe, Called(dying)), tmp_path / "out")
+    said = []
+    made = tuning(recipe)
+    run(made, tmp_path / "out", say=said.append)
+    assert [line["step"] for line in said] == [3, 4, 5]
+    assert same(weights(made), weights(whole))
+    assert same(made.policy.drawing, whole.policy.drawing)
+
+
+def test_a_run_does_not_go_on_with_another_reward(tmp_path):
+    def of(**told):
+        return Tuning(tiny.flux(), "tiny", ASKED, Called(redness), small(), told)
+
+    run(of(reward="one"), tmp_path)
+    with pytest.raises(ConfigError, match="reward was"):
+        run(of(reward="another"), tmp_path)
+
+
+def test_adapters_that_are_there_already_are_not_switched_off():
+    from peft import LoraConfig
+
+    pipeline = tiny.flux()
+    pipeline.transformer.add_adapter(LoraConfig(r=2, target_modules=["to_q"]), adapter_name="mine")
+    with pytest.raises(ConfigError, match="adapters"):
+        Tuning(pipeline, "tiny", ASKED, Called(redness), small())

@@ -10,7 +10,9 @@ pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
 import torch
+from PIL import Image as Pillow
 
+from parrot.backends.images import image_from_bytes, image_from_pixels
 from parrot.backends.torch import distil as distilling
 from parrot.backends.torch import open_batch_model, training
 from parrot.backends.torch.distil import distil
@@ -139,7 +141,7 @@ def test_agreement_is_that_of_the_held_out_comparisons(checkpoint):
         assert text == texts[one.id]
         return None if one.id == "e20" else one.label is Label.A
 
-    assert distilling.agreement(load(checkpoint), held, right) == 3 / 5
+    assert distilling.agreement(load(checkpoint), held, right) == (3 / 5, 0)
 
 
 def test_what_must_not_be_learned_from_is_refused_unless_forced(checkpoint, tmp_path):
@@ -153,3 +155,60 @@ def test_what_must_not_be_learned_from_is_refused_unless_forced(checkpoint, tmp_
         distil(checkpoint, barred, tmp_path)
     recipe = evolve(SMALL, steps=1)
     assert distil(checkpoint, barred, tmp_path / "x", recipe=recipe, force=True).steps == 1
+
+
+def cut():
+    whole = image_from_pixels(Pillow.new("RGB", (40, 40), "red"))
+    return image_from_bytes(whole.source[:60])
+
+
+def broken(example):
+    return evolve(example, turns=(Turn("user", ("Image A:", cut(), "and", cut())),))
+
+
+def test_what_was_not_answered_is_no_wrong_answer(checkpoint):
+    held = examples(3)
+    said = distilling.agreement(
+        load(checkpoint), [broken(held[0]), *held[1:]], lambda one, text: True
+    )
+    assert said == (1.0, 1)
+    assert distilling.agreement(load(checkpoint), [broken(held[0])], pytest.fail) == (None, 1)
+
+
+def test_an_image_that_cannot_be_decoded_leaves_out_its_example_and_is_told_of(
+    checkpoint, tmp_path
+):
+    some, said = examples(3), []
+    some[1] = broken(some[1])
+    done = distil(checkpoint, some, tmp_path / "out", recipe=SMALL, held=some[1:], say=said.append)
+    assert (done.undecodable, done.examples) == (1, 3)
+    (told,) = [line for line in said if "undecodable" in line]
+    assert told["first"][0] == "e1"
+    assert "cut short" in told["first"][1]
+    assert "cannot be decoded: 1 examples" in (done.folder / "README.md").read_text()
+    with pytest.raises(ConfigError, match="no image can be decoded"):
+        distil(checkpoint, some[1:2], tmp_path / "none", recipe=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"recipe": evolve(SMALL, rate=1e-3)}, "rate was 0.005 and is 0.001"),
+        ({"examples": examples(5, start=1)}, "learned was"),
+    ],
+)
+def test_a_training_does_not_go_on_with_another_ones_checkpoint(
+    checkpoint, tmp_path, changed, said
+):
+    def kill(line):
+        if line["step"] >= 4:
+            raise _Killed
+
+    given = {"examples": examples(5), "recipe": SMALL}
+    with pytest.raises(_Killed):
+        distil(checkpoint, out=tmp_path / "out", say=kill, **given)
+    with pytest.raises(ConfigError, match=said):
+        distil(checkpoint, out=tmp_path / "out", **given | changed)
+    # On another device, or shared out otherwise, it is the same training.
+    other = evolve(SMALL, batch=1, accumulate=2, bf16=None)
+    assert distil(checkpoint, out=tmp_path / "out", **given | {"recipe": other}).steps == 6

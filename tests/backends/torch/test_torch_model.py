@@ -281,3 +281,32 @@ def test_an_image_too_long_for_the_processor_fails_alone(checkpoint, asked):
     good, bad = model.reply_batch([asked("x"), asked("x", picture("RGB", (402, 2), "red"))])
     assert good.text
     assert bad.kind is FailureKind.IMAGE
+
+
+def test_what_cannot_be_said_fails_alone(checkpoint):
+    model = open_batch_model(str(checkpoint))
+    asks = [
+        Ask((Turn("user", (text,)),), Sampling(max_tokens=2)) for text in ("a", "half \ud83d", "b")
+    ]
+    one, half, other = model.reply_batch(asks)
+    assert not isinstance(one, Failed)
+    assert not isinstance(other, Failed)
+    assert half == Failed(
+        FailureKind.REJECTED, "a text of the ask holds half a character (a lone surrogate)"
+    )
+
+
+def test_a_template_that_refuses_is_a_failure_of_that_ask(checkpoint):
+    loaded = load(checkpoint)
+    loaded.tokenizer.chat_template = "{{ raise_exception('no such role') }}"
+    (failed,) = TorchModel(loaded).reply_batch([Ask((Turn("user", ("a",)),))])
+    assert failed.kind is FailureKind.REJECTED
+    assert "no such role" in failed.detail
+
+
+def test_texts_that_end_replies_make_another_model(checkpoint):
+    plain, one = (open_batch_model(str(checkpoint), stop=s) for s in ((), ("e",)))
+    again, other = (open_batch_model(str(checkpoint), stop=s) for s in (("e",), ("f",)))
+    assert one.id == again.id
+    assert len({plain.id, one.id, other.id}) == 3
+    assert one.id.startswith(plain.id)
