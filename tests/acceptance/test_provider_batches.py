@@ -5,6 +5,7 @@ import json
 from itertools import count
 
 import pytest
+from attrs import evolve
 
 pytest.importorskip("openai", reason="batches are spoken through the SDK")
 
@@ -24,6 +25,7 @@ from parrot.core.keys import key_of
 from parrot.core.pipelines.batching import Batching
 from parrot.core.testing.batches import BatchFaults, BatchServer
 from parrot.core.testing.clock import FakeClock
+from parrot.core.testing.fakes import plain_image
 
 ASKS = [Ask((Turn("user", (f"question {n}",)),), Sampling(max_tokens=9)) for n in range(70)]
 
@@ -221,6 +223,11 @@ def test_images_can_be_sent_as_urls(tmp_path):
     url_of = served_at("https://h.example/pics/", tmp_path)
     image = Image("0" * 64, "image/png", str(tmp_path / "a b" / "é.png"))
     assert url_of(image) == "https://h.example/pics/a%20b/%C3%A9.png"
+    outside = plain_image(1, 2, 3)
+    place = tmp_path.parent / "outside.png"
+    place.write_bytes(outside.source)
+    assert url_of(evolve(outside, source=str(place))) == url_of(outside)
+    assert url_of(outside).startswith("data:image/png;base64,")
 
 
 def parrot(*arguments):

@@ -193,3 +193,10 @@ def test_the_loop_tries_again_what_a_server_refused_for_load():
 def test_what_is_ours_is_no_option():
     with pytest.raises(ConfigError, match="for each drawing"):
         open_generator("m@http://localhost:1/v1", prompt="mine")
+
+
+def test_half_a_character_is_refused_before_it_is_sent():
+    seen = Seen()
+    with LoopbackServer(painter=seen) as server, pytest.raises(RejectedError, match="half a character"):
+        draw(server, Request("half \ud83d"))
+    assert not seen.requests

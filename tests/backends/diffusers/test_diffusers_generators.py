@@ -141,6 +141,24 @@ def test_ids_follow_weights_and_not_names(folder, tmp_path):
     assert open_batch_generator(str(copy)).id != open_batch_generator(str(folder)).id
 
 
+def test_ids_follow_what_links_lead_to(folder, tmp_path):
+    import shutil
+
+    linked = tmp_path / folder.name
+    shutil.copytree(folder, linked)
+    elsewhere = tmp_path / "shared" / "transformer"
+    shutil.move(linked / "transformer", elsewhere)
+    (linked / "transformer").symlink_to(elsewhere, target_is_directory=True)
+    (linked / "itself").symlink_to(linked, target_is_directory=True)
+    before = open_batch_generator(str(linked)).id
+    assert before == open_batch_generator(str(folder)).id
+    weights = next(elsewhere.glob("*.safetensors"))
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert open_batch_generator(str(linked)).id != before
+
+
 def test_lora_weights_change_the_drawing_and_the_id(folder, tmp_path):
     peft = pytest.importorskip("peft", reason="the extra `diffusers` is not installed")
     pipeline = tiny.flux()
@@ -234,6 +252,19 @@ def test_what_a_pipeline_raises_fails_its_own_drawings_alone():
     assert big == Failed(FailureKind.REJECTED, "one drawing does not fit into memory")
     assert odd.detail == "KeyError: 'odd'"
     assert unread.kind is FailureKind.IMAGE
+
+
+def test_a_request_that_cannot_be_drawn_takes_no_other_with_it():
+    def do(prompt):
+        if "odd" in prompt:
+            raise KeyError("odd")
+        return Out(count(prompt))
+
+    generator = DiffusersGenerator(Fake(do), "fake", max_batch=4)
+    made = generator.draw_batch([Wanted(Request(name), 1) for name in ("a", "odd", "b", "c", "d")])
+    assert [isinstance(one, Image) for one in made] == [True, False, True, True, True]
+    assert made[1].detail == "KeyError: 'odd'"
+    assert generator.max_batch == 4
 
 
 def test_what_a_safety_checker_blanks_is_refused():

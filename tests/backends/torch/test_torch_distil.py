@@ -180,7 +180,8 @@ def test_an_image_that_cannot_be_decoded_leaves_out_its_example_and_is_told_of(
 ):
     some, said = examples(3), []
     some[1] = broken(some[1])
-    done = distil(checkpoint, some, tmp_path / "out", recipe=SMALL, held=some[1:], say=said.append)
+    held = [broken(one) if n == 0 else one for n, one in enumerate(examples(2, start=9))]
+    done = distil(checkpoint, some, tmp_path / "out", recipe=SMALL, held=held, say=said.append)
     assert (done.undecodable, done.examples) == (1, 3)
     (told,) = [line for line in said if "undecodable" in line]
     assert told["first"][0] == "e1"
