@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ _BLOCK: Final = 4 << 20  # bytes; the driver holds one, and of Ray Data's own it
 _AHEAD: Final = (
     32 << 20
 )  # bytes of the object store that reading may fill before the rows are taken
+_TURN: Final = 0.05  # seconds
 _ROWS: Final = 64
 _LINE: Final = "line"
 _FILE: Final = "parrot:file"
@@ -95,6 +97,7 @@ def _tables(dataset: ray.data.Dataset) -> Iterator[Any]:
     context = dataset.context
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
+    context.custom_execution_callback_classes = [Unhurried]
     return iter(dataset.iter_batches(batch_format="pyarrow", batch_size=None))
 
 
@@ -102,6 +105,25 @@ def _named_lines(dataset: ray.data.Dataset) -> Iterator[tuple[str, bytes]]:
     for table in _tables(dataset):
         for line, file in zip(table.column(_LINE), table.column(_FILE), strict=True):
             yield file.as_py(), line.as_py()
+
+
+class Unhurried:
+    """A pause in each turn of Ray Data's loop, which does not wait where it must read no further: it
+    would take the driver's time from sending rows.
+    """
+
+    def before_execution_starts(self, executor: Any) -> None:
+        """Nothing."""
+
+    def on_execution_step(self, executor: Any) -> None:
+        """A turn is over."""
+        time.sleep(_TURN)
+
+    def after_execution_succeeds(self, executor: Any) -> None:
+        """Nothing."""
+
+    def after_execution_fails(self, executor: Any, error: Exception) -> None:
+        """Nothing."""
 
 
 def _placed(
