@@ -57,11 +57,12 @@ def drawn_told(folder: Path) -> dict[str, Any]:
     known = {wish.id: wish for wish in wishes(len(ended))}
     firsts = {row["id"]: row["image"] for row in _rows(run / "trace.jsonl") if row["draft"] == 0}
     both = [row for row in ended if row["image"] and isinstance(firsts[row["id"]], str)]
+    rewarded = [r for r in ended if None not in (r["first_reward"], r["reward"])]
     return {
         "requests": len(ended),
         "drawings": sum(row["spent"]["drafts"] for row in ended),
-        "first_reward": _mean([row["first_reward"] for row in both]),
-        "reward": _mean([row["reward"] for row in both]),
+        "first_reward": _mean([row["first_reward"] for row in rewarded]),
+        "reward": _mean([row["reward"] for row in rewarded]),
         "first_truth": _mean([_worth(known[r["id"]], run / firsts[r["id"]]) for r in both]),
         "truth": _mean([_worth(known[r["id"]], run / r["image"]) for r in both]),
         "report": str(folder / "report.html"),

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from parrot.adapters.databases import locked
 from parrot.adapters.datasets.reading import pair_opener, records_in
-from parrot.adapters.datasets.rows import files_of
+from parrot.adapters.datasets.rows import Place, files_of
 from parrot.adapters.disk import read_object
 from parrot.adapters.entries import Encoder
 from parrot.adapters.merging import write_run
@@ -175,8 +175,10 @@ def _rows(pairs: Path, opening: Opening, limit: int | None) -> Iterator[tuple[st
 
     place = place_of(pairs)
     files = None if is_remote(pairs) else {str(one.resolve()): str(one) for one in files_of(pairs)}
+    rows = enumerate(rows_at(place, files))
+    placed = ((Place(file, line, index), row) for index, (file, line, row) in rows)
     found = records_in(
-        rows_at(place, files),
+        placed,
         schema=opening.schema,
         images_root=opening.images_root,
         name=str(pairs) if files else place,

@@ -11,6 +11,8 @@ from typing import Any, Final, Generic, TypeVar
 from attrs import asdict, frozen
 
 from parrot.adapters.disk import read_object
+from parrot.backends.identity import digest_of
+from parrot.backends.miniature.shipped import SHIPPED, shipped
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.studies.results import (
     Result,
@@ -38,6 +40,13 @@ def claim(folder: Path, plan: Mapping[str, Any]) -> None:
     if other:
         said = ", ".join(f"{n} {held.get(n)!r} and not {plan.get(n)!r}" for n in other)
         raise ConfigError(f"{folder} holds a study with {said}; choose another folder")
+
+
+def told_of(spec: str) -> str:
+    """A model's spec, with a digest of its folder where it has one: a name may come to hold others."""
+    kind, _, name = spec.partition(":")
+    folder = shipped(name) if kind == "miniature" and name in SHIPPED else Path(name or kind)
+    return f"{spec}@{digest_of(folder, 'float32')}" if folder.is_dir() else spec
 
 
 def plan_of(folder: Path) -> dict[str, Any]:

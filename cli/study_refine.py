@@ -43,13 +43,14 @@ def refine(
     primary contrast, refined against new-seed within keep-best, is in plan.json before anything is drawn.
     """
     from parrot.cli.study_drafts import Study, lines_of
-    from parrot.cli.study_files import claim, plan_of
+    from parrot.cli.study_files import claim, plan_of, told_of
     from parrot.core.studies.redrawn_report import PRIMARY, report_of, report_to_dict, table_of
 
     wanted = chosen_members(Arm, "refinement arm", arms) if arms else tuple(Arm)
     if not report:
         how = chosen_values(draw or ())
-        models = {"generator": generator, **({"draw": how} if how else {}), "critic": critic}
+        drawn_by = {"generator": told_of(generator), **({"draw": how} if how else {})}
+        models = {**drawn_by, "critic": told_of(critic)}
         claim(out, {"primary": PRIMARY, **models, "requests": requests, "rounds": rounds})
         done = {one.id for one in lines_of(out).read()}
         cells = [(arm, seed) for seed in range(seeds) for arm in wanted]

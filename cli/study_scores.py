@@ -13,6 +13,7 @@ from attrs import frozen
 from parrot.backends.miniature.shipped import by_folder, folder_of
 from parrot.backends.miniature.tuned import Truth
 from parrot.cli.session import open_spec
+from parrot.cli.study_files import told_of
 from parrot.core.asks import Failed
 from parrot.core.errors import ConfigError
 from parrot.core.pipelines.reward_model import RewardModel
@@ -34,6 +35,12 @@ class Judges:
     student: str = "miniature:student"
     scores: str | None = None
     head: str | None = None
+
+    @property
+    def plan(self) -> dict[str, str | None]:
+        """Who they are, weights included."""
+        named = {"student": self.student, "scores": self.scores, "head": self.head}
+        return {name: spec and told_of(spec) for name, spec in named.items()}
 
     def lacks(self, arm: Arm) -> bool:
         """Whether the arm has nobody to score for it."""

@@ -83,7 +83,7 @@ class Settings:
         return {
             "primary": PRIMARY,
             "generator": f"{self.generator.resolve().name}@{digest_of(self.generator)[:16]}",
-            **asdict(self.judges),
+            **self.judges.plan,
             **{k: list(v) if isinstance(v, tuple) else v for k, v in told.items()},
             "edits": str(self.op or "all"),
             "requests": self.requests,
@@ -129,7 +129,9 @@ class Runner:
                 return drawn(tuning, self._asked, settings.samples)
 
         with score_of(arm, settings.judges, truth, untuned) as score:
-            tuning = Tuning(loaded, name, [one.request for one in self.tuned], score, recipe)
+            asked = [one.request for one in self.tuned]
+            told = {"arm": arm, **settings.judges.plan}
+            tuning = Tuning(loaded, name, asked, score, recipe, told)
             self._tune(tuning, score, truth, place)
         points = tuple(one for one in _points(place).read() if one.step <= recipe.steps)
         steps = recipe.steps * recipe.prompts * recipe.group

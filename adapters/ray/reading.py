@@ -13,7 +13,6 @@ import ray.data
 from ray.data import ExecutionResources
 from ray.data.datasource import FileBasedDatasource
 
-from parrot.adapters.datasets.rows import Place, PlacedRow, Row
 from parrot.core.errors import ConfigError, RecordError
 
 _PARQUET: Final = (".parquet", ".pq")
@@ -27,6 +26,10 @@ _TURN: Final = 0.05  # seconds
 _ROWS: Final = 64
 _LINE: Final = "line"
 _FILE: Final = "parrot:file"
+
+Row = Mapping[str, Any]
+Placed = tuple[str, int, Row]
+"""A row, the name of its file, and its line there (or its number) from 1."""
 
 
 class Lines(FileBasedDatasource):
@@ -59,7 +62,7 @@ def _lines(text: bytes, path: str) -> Any:
     return pa.table({_LINE: pa.array(lines, pa.large_binary()), _FILE: pa.repeat(path, len(lines))})
 
 
-def rows_at(path: str, files: Mapping[str, str] | None = None) -> Iterator[PlacedRow]:
+def rows_at(path: str, files: Mapping[str, str] | None = None) -> Iterator[Placed]:
     """The rows of a file or of a folder of files, in order. Raises RecordError, ConfigError.
 
     path: local, or what pyarrow opens (`s3://`, `gs://`). files: those of the folder, where the
@@ -130,16 +133,15 @@ def _placed(
     found: Iterable[tuple[str, Any]],
     named: Mapping[str, str],
     made: Callable[[Any, str, int], Row | None],
-) -> Iterator[PlacedRow]:
+) -> Iterator[Placed]:
     """Rows with their file's name and their line in it; `made` gives None for a line without one."""
-    index, line, last = 0, 0, None
+    line, last = 0, None
     for file, raw in found:
         line, last = line + 1 if file == last else 1, file
         name = named.get(file, file)
         row = made(raw, name, line)
         if row is not None:
-            yield Place(name, line, index), row
-            index += 1
+            yield name, line, row
 
 
 def _without_file(row: Row, _name: str, _line: int) -> Row:

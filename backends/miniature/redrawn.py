@@ -18,9 +18,11 @@ from parrot.backends.miniature.pairs import PairTruth, stream
 from parrot.backends.miniature.reader import Seen, read
 from parrot.backends.miniature.world import SIDE, Scene
 from parrot.core.errors import ImageError
+from parrot.core.judgements import request_key
 from parrot.core.values import Image, PreferencePair, Request
 
 REQUEST_SEED: Final = 8_000
+_SPARE: Final = 64  # pairs, of which some ask what another one asks
 SUFFIX: Final = ", sharp and clean"
 """Words that ask for quality alone, as the world's own requests say them."""
 
@@ -47,9 +49,15 @@ class Wish:
 
 
 def wishes(n: int) -> Iterator[Wish]:
-    """So many requests, new images and edits, none of which any training has seen."""
-    for pair, truth in stream(n, seed=REQUEST_SEED, split="test"):
-        yield wish_of(pair, truth)
+    """So many requests, new images and edits, no two alike, in words that no training has seen."""
+    seen: set[str] = set()
+    for pair, truth in stream(2 * n + _SPARE, seed=REQUEST_SEED, split="test"):
+        if len(seen) == n:
+            return
+        key = request_key(pair.request)
+        if key not in seen:
+            seen.add(key)
+            yield wish_of(pair, truth)
 
 
 def wish_of(pair: PreferencePair, truth: PairTruth) -> Wish:

@@ -28,7 +28,8 @@ class Gate:
         """The gated dimensions whose score is below its bound, in the rubric's order."""
         values = draft.outcome.dimensions
         bounds = self._bounds(rubric, applicable)
-        return tuple(k for k, bound in bounds.items() if k in values and values[k] < bound)
+        # A mean of samples that all lie at the bound may come out a rounding below it.
+        return tuple(k for k, bound in bounds.items() if k in values and values[k] < bound - 1e-9)
 
     def unscored(self, draft: Draft, rubric: Rubric, applicable: frozenset[str]) -> bool:
         """Whether a gated dimension that applies has no score."""

@@ -140,12 +140,14 @@ class Resampled:
         """The mean over students that differ by their seed alone."""
         return self._over_seeds([self.of(one) for one in results])
 
-    def difference(self, better: Sequence[Result], than: Sequence[Result]) -> Estimate:
-        """The first less the second, seed by seed; one student without seeds serves them all.
+    def difference(
+        self, better: Sequence[Result], than: Sequence[Result], *, alone: bool = False
+    ) -> Estimate:
+        """The first less the second, seed by seed. alone: the second is one student without seeds.
 
         Raises ConfigError where the seeds of both do not match.
         """
-        if len(than) == 1 and len(better) > 1:
+        if alone:
             than = [than[0]] * len(better)
         elif [one.cell.seed for one in better] != [one.cell.seed for one in than]:
             raise ConfigError("a difference is taken between students of the same seeds")

@@ -52,34 +52,36 @@ class Curve:
         return tuple(at(values, place) for values in zip(*self.truths, strict=True))
 
 
-def curve_of(tuned: Tuned) -> Curve:
-    """The cell's curve."""
+def curve_of(tuned: Tuned, requests: Sequence[int] | None = None) -> Curve:
+    """The cell's curve; requests: over these of its requests alone, by place, as often as they stand.
+
+    Of those the KL is that of all: it is measured on fewer.
+    """
     points = sorted(tuned.points, key=lambda one: one.step)
+    size = tuned.samples
+    at = range(len(points[0].truths))
+    some = at if requests is None else [k * size + n for k in requests for n in range(size)]
     return Curve(
         tuple(one.step for one in points),
         tuple(one.kl for one in points),
-        standardised(points),
-        tuple(_by_request(one.truths, tuned.samples) for one in points),
+        standardised([[one.proxies[k] for k in some] for one in points]),
+        tuple(_by_request([one.truths[k] for k in some], size) for one in points),
     )
 
 
-def standardised(points: Sequence[Point]) -> tuple[float, ...]:
+def standardised(points: Sequence[Sequence[float | None]]) -> tuple[float, ...]:
     """The mean reward of each point less the first's, in the deviation of the first's drawings.
 
-    What has no reward is left out; a point without any, or a first one whose rewards are all alike,
-    says nothing of a gain: 0.
+    points: rewards a drawing. What has no reward is left out; a point without any, or a first one
+    whose rewards are all alike, says nothing of a gain: 0.
     """
-    first = [one for one in points[0].proxies if one is not None]
+    first, *_ = known = [[one for one in rewards if one is not None] for rewards in points]
     spread = deviation(first)
     if spread <= 1e-12 * max(1.0, max(map(abs, first), default=0.0)):
         return (0.0,) * len(points)
     middle = fmean(first)
-    means = [fmean(known) if (known := _known(one)) else middle for one in points]
+    means = [fmean(one) if one else middle for one in known]
     return tuple((one - middle) / spread for one in means)
-
-
-def _known(point: Point) -> list[float]:
-    return [one for one in point.proxies if one is not None]
 
 
 def _by_request(values: Sequence[float], samples: int) -> tuple[float, ...]:

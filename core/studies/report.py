@@ -104,7 +104,9 @@ def _gaps(
             than = groups.get((Equal.PAIRS, 0, Arm.BASE) if base else (equal, size, contrast.than))
             both, others = _same_seeds(better, than or [], alone=base)
             if both and others:
-                shares = {name: one.difference(both, others) for name, one in drawn.items()}
+                shares = {
+                    name: one.difference(both, others, alone=base) for name, one in drawn.items()
+                }
                 yield Gap(equal, size, contrast, shares)
 
 

@@ -62,9 +62,9 @@ class Result:
 
     @property
     def complete(self) -> float:
-        """Share of judgements whose critique came to its end."""
+        """Share of judgements whose critique came, and came to its end."""
         said = "".join(self.marks.values())
-        return 1.0 - said.count(CUT) / len(said) if said else 1.0
+        return 1.0 - (said.count(CUT) + said.count(ABSENT)) / len(said) if said else 1.0
 
 
 def mark_of(judgement: Judgement) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from random import Random
 from statistics import fmean
 from typing import Any, Final
 
@@ -89,7 +90,7 @@ def report_of(results: Sequence[Tuned], *, resamples: int = RESAMPLES) -> Report
     drawings = sum(len(one.truths) for one in points)
     return Report(
         tuple(_row(arm, some, curves[arm], resamples) for arm, some in arms.items()),
-        tuple(_gaps(curves, resamples)),
+        tuple(_gaps(arms, resamples)),
         len(points[0].truths) // results[0].samples,
         results[0].samples,
         fmean(firsts),
@@ -132,24 +133,39 @@ def _way(curves: Sequence[Curve]) -> dict[str, tuple[float, ...]]:
     }
 
 
-def _gaps(curves: Mapping[Arm, Mapping[int, Curve]], resamples: int) -> Iterator[Gap]:
-    base = curves.get(Arm.RATIONAL, {})
-    for arm, some in curves.items():
-        seeds = sorted(base.keys() & some.keys())
-        if arm is Arm.RATIONAL or not seeds:
+def _gaps(arms: Mapping[Arm, Sequence[Tuned]], resamples: int) -> Iterator[Gap]:
+    base = {one.seed: one for one in arms.get(Arm.RATIONAL, ())}
+    for arm, some in arms.items():
+        pairs = [(base[one.seed], one) for one in some if one.seed in base]
+        if arm is Arm.RATIONAL or not pairs:
             continue
-        pairs = [(base[seed], some[seed]) for seed in seeds]
         for matched in Matched:
             yield _gap(arm, matched, pairs, resamples)
 
 
-def _gap(arm: Arm, matched: Matched, pairs: Sequence[tuple[Curve, Curve]], resamples: int) -> Gap:
-    level = common([_along(one, matched) for pair in pairs for one in pair])
+def _gap(arm: Arm, matched: Matched, pairs: Sequence[tuple[Tuned, Tuned]], resamples: int) -> Gap:
+    """Where two arms are equally far is itself found on the drawings, so it is found anew each time
+    that requests and seeds are resampled.
+    """
+    rng, places = Random(0), range(len(pairs[0][0].points[0].truths) // pairs[0][0].samples)
+    level, value = _held(matched, [(curve_of(a), curve_of(b)) for a, b in pairs])
+    found = []
+    for _ in range(resamples):
+        some = rng.choices(places, k=len(places))
+        curves = [(curve_of(a, some), curve_of(b, some)) for a, b in pairs]
+        found.append(_held(matched, rng.choices(curves, k=len(curves)))[1])
+    found.sort()
+    tail = round(0.025 * (len(found) - 1))
+    return Gap(arm, matched, level, Estimate(value, found[tail], found[-1 - tail], len(pairs)))
+
+
+def _held(matched: Matched, curves: Sequence[tuple[Curve, Curve]]) -> tuple[float, float]:
+    """The level that all come to, and how much more truth the first ones have gained there."""
+    level = common([_along(one, matched) for both in curves for one in both])
     gaps = [
-        [a - b for a, b in zip(gained_at(x, matched, level), gained_at(y, matched, level), strict=True)]
-        for x, y in pairs
-    ]  # fmt: skip
-    return Gap(arm, matched, level, estimated(gaps, resamples))
+        fmean(gained_at(a, matched, level)) - fmean(gained_at(b, matched, level)) for a, b in curves
+    ]
+    return level, fmean(gaps)
 
 
 def _along(curve: Curve, matched: Matched) -> tuple[float, ...]:

@@ -197,6 +197,9 @@ def test_what_is_ours_is_no_option():
 
 def test_half_a_character_is_refused_before_it_is_sent():
     seen = Seen()
-    with LoopbackServer(painter=seen) as server, pytest.raises(RejectedError, match="half a character"):
+    with (
+        LoopbackServer(painter=seen) as server,
+        pytest.raises(RejectedError, match="half a character"),
+    ):
         draw(server, Request("half \ud83d"))
     assert not seen.requests
