@@ -1,6 +1,7 @@
 """The edits of a study of rewards: those that a generator is tuned on, those that it is measured on.
 
-The two share no request and no scene, nor do the latter with anything that a student learned from.
+The two share no request, word for word, and no scene, nor do the latter with the images that a
+student learned from.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from attrs import asdict, evolve, field, frozen, validators
 
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.refine.drafts import Decision, Draw, History, Stop, Try, Why
-from parrot.core.refine.policies import KeepBest, Paper, RefinePolicy, unmade
+from parrot.core.refine.policies import Paper, RefinePolicy, unmade
 
 SCHEMA: Final = 1
 
@@ -57,20 +57,25 @@ class Reworded:
 
 
 @frozen(slots=True)
-class LastRefined:
-    """Refines the last draft, better or not."""
+class Refined:
+    """Refines a draft in every round, however good it is: the best so far, or the last, better or not.
+
+    A policy for use stops at a draft without a fault; here that would leave other arms more drafts.
+    """
 
     rounds: int = field(validator=validators.ge(0))
+    last: bool = False
 
     def __call__(self, history: History, /) -> Decision:
         if not history.drafts:
             return Draw((Try(history.request, history.seed),))
-        last, best = history.drafts[-1], history.best
+        best = history.best
+        of = history.drafts[-1] if self.last else best
         if history.rounds > self.rounds:
             return Stop(best.id if best else None, Why.ROUNDS)
-        if last.rewrite is None or last.rewrite.fault:
+        if of is None or of.rewrite is None or of.rewrite.fault:
             return Stop(best.id if best else None, Why.NO_REQUEST)
-        request = evolve(history.request, prompt=last.rewrite.request)
+        request = evolve(history.request, prompt=of.rewrite.request)
         made = {draft.made for draft in history.drafts}
         return Draw(tuple(unmade(Try(request, history.seed), 1, made)))
 
@@ -79,10 +84,8 @@ def policy_of(arm: Arm, *, prompt: str, suffix: str, blind: str, rounds: int) ->
     """An arm's policy for one request. suffix: put behind it; blind: the critic's words for it."""
     if arm is Arm.PAPER:
         return Paper()
-    if arm is Arm.REFINED:
-        return KeepBest(rounds=rounds)
-    if arm is Arm.LAST_REFINED:
-        return LastRefined(rounds)
+    if arm in (Arm.REFINED, Arm.LAST_REFINED):
+        return Refined(rounds, last=arm is Arm.LAST_REFINED)
     words = {Arm.NEW_SEED: prompt, Arm.SUFFIX: prompt + suffix, Arm.BLIND: blind}
     return Reworded(words[arm], rounds)
 

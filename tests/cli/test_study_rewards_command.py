@@ -123,7 +123,7 @@ def test_edits_of_both_splits_are_apart_and_the_truth_knows_them_alone():
         truth.worth(Drawing(by[0].request, source))
 
 
-def test_a_head_is_scaled_by_the_untuned_drawings_and_keeps_its_order(monkeypatch):
+def test_a_head_is_scaled_by_the_untuned_drawings_and_keeps_its_order(monkeypatch, tmp_path):
     class Fake:
         def numbers(self, drawings):
             lost = Failed(FailureKind.IMAGE, "broken")
@@ -141,7 +141,7 @@ def test_a_head_is_scaled_by_the_untuned_drawings_and_keeps_its_order(monkeypatc
         asked.append(1)
         return drawings[:3]
 
-    with score_of(Arm.HEAD, Judges(head="folder"), Truth([on]), untuned) as score:
+    with score_of(Arm.HEAD, Judges(head=str(tmp_path)), Truth([on]), untuned) as score:
         assert not asked  # the generator is not made yet
         outcomes = score(drawings)
         score(drawings[:1])
@@ -169,6 +169,23 @@ def test_the_papers_reward_leaves_image_faithfulness_out():
         pass
 
 
+def test_a_plan_knows_whose_weights_it_holds(tmp_path):
+    from parrot.cli.study_scores import Judges
+
+    (tmp_path / "config.json").write_text("{}")
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"one")
+    judges = Judges(f"torch:{tmp_path}", head=str(tmp_path))
+    before = judges.plan
+    assert before["student"].startswith(f"torch:{tmp_path}@")
+    assert before["scores"] is None
+    assert Judges("miniature:teacher").plan["student"] == "miniature:teacher"
+    assert "@" in Judges("miniature:student").plan["student"]
+    weights.write_bytes(b"another")
+    assert judges.plan["student"] != before["student"]
+    assert judges.plan["head"] != before["head"]
+
+
 def test_the_demos_tuning_tells_the_truth_before_and_after(tmp_path, flux, monkeypatch, capsys):
     from attrs import evolve
 
@@ -188,6 +205,8 @@ def test_the_demos_tuning_tells_the_truth_before_and_after(tmp_path, flux, monke
     assert found["truth"] == pytest.approx(found["first_truth"] + value)
     assert found["drawings"] == 4
     assert (Path(found["lora"]) / "pytorch_lora_weights.safetensors").is_file()
+    with pytest.raises(ConfigError, match="holds a study with student"):
+        demo_tuning.tuned_for_demo("miniature:teacher-low", flux, tmp_path, **how)
     Told().tuned(found)
     said = capsys.readouterr().out
     assert f"-> {found['truth']:.3f}: {value:+.3f} ({low:+.3f} to {high:+.3f}" in said

@@ -14,8 +14,10 @@ from parrot.backends.miniature.checks import checks_of
 from parrot.backends.miniature.editing import edited, random_edit
 from parrot.backends.miniature.human import overall, utilities
 from parrot.backends.miniature.realise import brief_for, ideal, random_scene
+from parrot.backends.miniature.redrawn import wishes
 from parrot.backends.miniature.requests import brief_of, prompt_of
 from parrot.backends.miniature.world import COLOURS, Drawing, Scene, Shape
+from parrot.core.judgements import request_key
 from parrot.core.rubric import IMAGE_EDIT, TEXT_TO_IMAGE, asks_for_text
 from parrot.core.values import Request
 
@@ -114,3 +116,9 @@ def test_an_edit_is_judged_on_what_should_stay():
     good, bad = (utilities(brief, d, every, source) for d in (Drawing(goal), poorer))
     assert good["image_faithfulness"] == 1.0 > bad["image_faithfulness"]
     assert good["text_faithfulness"] == bad["text_faithfulness"] == 1.0
+
+
+def test_no_two_wishes_ask_the_same():
+    some = list(wishes(300))
+    assert len({request_key(one.request) for one in some}) == 300
+    assert [one.id for one in wishes(20)] == [one.id for one in some[:20]]

@@ -14,8 +14,8 @@ from parrot.core.rubric import rubric_for
 from parrot.core.studies.redrawing import (
     Arm,
     Drawn,
-    LastRefined,
     Pick,
+    Refined,
     Reworded,
     Run,
     drawn_from_record,
@@ -66,7 +66,7 @@ def test_new_seeds_never_draw_the_first_draft_again():
 
 
 def test_the_last_draft_is_refined_though_it_is_worse_and_a_fault_ends_it():
-    drafts, end = drafted(LastRefined(2), (0.9, 0.1, 0.2))
+    drafts, end = drafted(Refined(2, last=True), (0.9, 0.1, 0.2))
     assert [d.made.request.prompt for d in drafts[1:]] == ["a large red circle"] * 2
     assert len({d.made for d in drafts}) == 3
     assert end == Stop(0, Why.ROUNDS)

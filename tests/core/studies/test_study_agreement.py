@@ -189,6 +189,10 @@ def test_a_study_half_done_is_compared_as_far_as_it_is():
     gaps = report_of(some, pairs, resamples=20).gaps
     heads = [gap for gap in gaps if gap.contrast.than is Arm.HEAD]
     assert [gap.shares["overall"].seeds for gap in heads] == [1, 1]
+    # Of a cell whose first seed failed the later ones still stand against the base.
+    later = [one for one in some if one.cell.seed or one.cell.arm is Arm.BASE]
+    against = [g for g in report_of(later, pairs, resamples=20).gaps if g.contrast.than is Arm.BASE]
+    assert [gap.shares["overall"].seeds for gap in against] == [1, 1]
     nothing = report_of([], pairs, resamples=20)
     assert "It has not been run." in table_of(nothing)
     assert plot_of(nothing) == ""

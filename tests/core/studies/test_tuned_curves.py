@@ -292,4 +292,4 @@ def test_the_interval_covers_where_arms_are_equally_far():
     for _ in range(40):
         found = report_of([arm(Arm.RATIONAL), arm(Arm.HEAD)], resamples=100)
         held += found.primary.gap.low <= 0.0 <= found.primary.gap.high
-    assert held >= 34  # 95 % of 40 is 38; with the place held fixed it was 18
+    assert held >= 34  # 95 % of 40 is 38; with the place held fixed it was 1
