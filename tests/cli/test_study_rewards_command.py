@@ -205,6 +205,8 @@ def test_the_demos_tuning_tells_the_truth_before_and_after(tmp_path, flux, monke
     assert found["truth"] == pytest.approx(found["first_truth"] + value)
     assert found["drawings"] == 4
     assert (Path(found["lora"]) / "pytorch_lora_weights.safetensors").is_file()
+    again = demo_tuning.tuned_for_demo("miniature:teacher", flux, tmp_path, **how)
+    assert again | {"seconds": 0} == found | {"seconds": 0}
     with pytest.raises(ConfigError, match="holds a study with student"):
         demo_tuning.tuned_for_demo("miniature:teacher-low", flux, tmp_path, **how)
     Told().tuned(found)
