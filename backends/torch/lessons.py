@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import torch
 
@@ -50,7 +50,7 @@ class Lessons(torch.utils.data.Dataset[Item]):
         }
 
 
-class Sound(torch.utils.data.Dataset[T]):
+class Sound(torch.utils.data.Dataset[T], Generic[T]):
     """Items of a dataset; in the place of one whose image cannot be decoded stands the next that can.
 
     ids: of what each item is made of. lost: why, by the id of each that was so left out.
