@@ -159,7 +159,8 @@ def tune(
         seed=seed,
         device=device,
     )
-    scoring, told = _score(locals()), {name: str(locals()[name]) for name in _REWARD}
+    given = locals()
+    scoring, told = _score(given), {name: str(given[name]) for name in _REWARD}
     loaded, name = tuning.load(
         generator.removeprefix("diffusers:"), tuning.Options(dtype=dtype, device=device)
     )
