@@ -19,9 +19,7 @@ _PARQUET: Final = (".parquet", ".pq")
 _LINES: Final = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 _PIECE: Final = 4 << 20
 _BLOCK: Final = 4 << 20  # bytes; the driver holds one, and of Ray Data's own it is a thirty-second
-_AHEAD: Final = (
-    32 << 20
-)  # bytes of the object store that reading may fill before the rows are taken
+_AHEAD: Final = 32 << 20  # bytes of the object store that may wait to be taken
 _TURN: Final = 0.05  # seconds
 _ROWS: Final = 64
 _LINE: Final = "line"

@@ -70,7 +70,7 @@ class LocalModel(Generic[P, R]):
 
     def prompt_tokens(self, ask: Ask, /) -> int:
         """Tokens of the ask, images included. Raises ImageError or RejectedError."""
-        return self._network.prepare(ask).length
+        return self._prepared(ask).length
 
     def reply_batch(self, asks: Sequence[Ask], /) -> Sequence[Reply | Failed]:
         """One answer an ask, in order; what cannot be prepared or decoded fails alone."""
@@ -82,9 +82,8 @@ class LocalModel(Generic[P, R]):
                 continue
             try:
                 self.profile.refuse_unable(ask)
-                _refuse_unsayable(ask)
                 opening = ask.turns[0] if ask.turns and ask.turns[0].role == "system" else None
-                ready = index, self._network.prepare(ask)
+                ready = index, self._prepared(ask)
                 groups.setdefault(opening, []).append(ready)
             except ImageError as error:
                 answers[index] = Failed(FailureKind.IMAGE, str(error))
@@ -100,6 +99,10 @@ class LocalModel(Generic[P, R]):
         """Frees what is kept between batches; later asks fail."""
         self._closed = True
         self._network.forget()
+
+    def _prepared(self, ask: Ask) -> P:
+        _refuse_unsayable(ask)
+        return self._network.prepare(ask)
 
     def _decoded(
         self, group: list[tuple[int, P]], asks: Sequence[Ask]

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from parrot.core.critiques import settled
 from parrot.core.errors import ConfigError
 from parrot.core.refine.drafts import Draft
 from parrot.core.rubric import Rubric
@@ -29,7 +30,7 @@ class Gate:
         values = draft.outcome.dimensions
         bounds = self._bounds(rubric, applicable)
         # A mean of samples that all lie at the bound may come out a rounding below it.
-        return tuple(k for k, bound in bounds.items() if k in values and values[k] < bound - 1e-9)
+        return tuple(k for k, at in bounds.items() if k in values and settled(values[k] - at) < 0.0)
 
     def unscored(self, draft: Draft, rubric: Rubric, applicable: frozenset[str]) -> bool:
         """Whether a gated dimension that applies has no score."""

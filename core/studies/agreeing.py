@@ -6,7 +6,7 @@ difference between two arms is taken within the draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from statistics import fmean
 from typing import Final
@@ -76,6 +76,13 @@ class Estimate:
     low: float
     high: float
     seeds: int
+
+    @classmethod
+    def of(cls, value: float, drawn: Iterable[float], seeds: int) -> Estimate:
+        """The value with the interval of what it came to in each resample, at least one."""
+        found = sorted(drawn)
+        tail = round(0.025 * (len(found) - 1))
+        return cls(value, found[tail], found[-1 - tail], seeds)
 
     @property
     def clear(self) -> bool:
@@ -159,11 +166,8 @@ class Resampled:
 
     def _over_seeds(self, found: Sequence[tuple[float, Sequence[float]]]) -> Estimate:
         rng, seeds = Random(self._seed), range(len(found))
-        drawn = sorted(
+        drawn = (
             fmean(found[at][1][number] for at in rng.choices(seeds, k=len(found)))
             for number in range(len(self._draws))
         )
-        tail = round(0.025 * (len(drawn) - 1))
-        return Estimate(
-            fmean(share for share, _ in found), drawn[tail], drawn[-1 - tail], len(found)
-        )
+        return Estimate.of(fmean(share for share, _ in found), drawn, len(found))

@@ -59,8 +59,8 @@ def curve_of(tuned: Tuned, requests: Sequence[int] | None = None) -> Curve:
     """
     points = sorted(tuned.points, key=lambda one: one.step)
     size = tuned.samples
-    at = range(len(points[0].truths))
-    some = at if requests is None else [k * size + n for k in requests for n in range(size)]
+    places = range(len(points[0].truths) // size) if requests is None else requests
+    some = [place * size + n for place in places for n in range(size)]
     return Curve(
         tuple(one.step for one in points),
         tuple(one.kl for one in points),

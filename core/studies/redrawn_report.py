@@ -114,9 +114,8 @@ def estimated(values: Sequence[Sequence[float]], resamples: int = RESAMPLES) -> 
     The same requests are drawn in every seed.
     """
     rng, seeds, requests = Random(0), range(len(values)), range(len(values[0]))
-    drawn = sorted(_again(values, seeds, requests, rng) for _ in range(resamples))
-    tail = round(0.025 * (len(drawn) - 1))
-    return Estimate(fmean(map(fmean, values)), drawn[tail], drawn[-1 - tail], len(values))
+    drawn = (_again(values, seeds, requests, rng) for _ in range(resamples))
+    return Estimate.of(fmean(map(fmean, values)), drawn, len(values))
 
 
 def _again(values: Sequence[Sequence[float]], seeds: range, requests: range, rng: Random) -> float:

@@ -154,9 +154,7 @@ def _gap(arm: Arm, matched: Matched, pairs: Sequence[tuple[Tuned, Tuned]], resam
         some = rng.choices(places, k=len(places))
         curves = [(curve_of(a, some), curve_of(b, some)) for a, b in pairs]
         found.append(_held(matched, rng.choices(curves, k=len(curves)))[1])
-    found.sort()
-    tail = round(0.025 * (len(found) - 1))
-    return Gap(arm, matched, level, Estimate(value, found[tail], found[-1 - tail], len(pairs)))
+    return Gap(arm, matched, level, Estimate.of(value, found, len(pairs)))
 
 
 def _held(matched: Matched, curves: Sequence[tuple[Curve, Curve]]) -> tuple[float, float]:

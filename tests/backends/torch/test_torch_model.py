@@ -18,6 +18,7 @@ from parrot.backends.torch.model import TorchModel
 from parrot.backends.torch.preparing import Preparer
 from parrot.backends.torch.writing import Row
 from parrot.core.asks import Ask, Failed, FailureKind, Finish, Sampling, Turn, Until
+from parrot.core.errors import RejectedError
 from parrot.core.registry import open_model as by_spec
 from parrot.core.testing.conformance import check_batch_model, check_model
 from parrot.core.testing.fakes import plain_image
@@ -294,6 +295,8 @@ def test_what_cannot_be_said_fails_alone(checkpoint):
     assert half == Failed(
         FailureKind.REJECTED, "a text of the ask holds half a character (a lone surrogate)"
     )
+    with pytest.raises(RejectedError, match="half a character"):
+        model.prompt_tokens(asks[1])
 
 
 def test_a_template_that_refuses_is_a_failure_of_that_ask(checkpoint):
