@@ -22,6 +22,7 @@ from parrot.adapters.databases import locked
 from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.adapters.entries import FILE_OF, IN_RUN, OUTCOMES, Encoder, stored_failures
 from parrot.backends.images import image_from_path
+from parrot.core.begun import refuse_another
 from parrot.core.candidates import Candidate, Order
 from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError
 from parrot.core.funnel import Funnel, Stage
@@ -156,18 +157,12 @@ def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
         return 0
     earlier = read_object(folder / "run.json")
     _refuse_later(folder, earlier)
-    if "command" not in earlier:
-        raise ConfigError(_other(folder, "command", None, about.get("command")))
-    for name in _SAME:
-        before, now = earlier.get(name), about.get(name)
-        if before is not None and now is not None and before != now:
-            raise ConfigError(_other(folder, name, before, now))
-    part = about.get("shard")
-    if part is not None and earlier.get("shard") != part:
-        raise ConfigError(_other(folder, "shard", earlier.get("shard"), part))
+    said = [name for name in _SAME if earlier.get(name) is not None and about.get(name) is not None]
+    shard = ["shard"] if about.get("shard") is not None else []
+    refuse_another(folder, earlier, about, names=("command", *said, *shard))
     was, is_ = _pairs_file(earlier), _pairs_file(about)
-    if was != is_ and was.exists():
-        raise ConfigError(_other(folder, "pairs", str(was), str(is_)))
+    if was.exists():
+        refuse_another(folder, {"pairs": str(was)}, {"pairs": str(is_)})
     if not all((folder / name).exists() for name in ("rationales.jsonl", "funnel.json")):
         return 0
     return int(read_object(folder / "funnel.json").get("pairs", {}).get("in", 0))
@@ -189,13 +184,6 @@ def _pairs_file(about: Mapping[str, Any]) -> Path:
         return Path(about["pairs_at"])
     # A run of a version that did not say where they were: beside the images, most often.
     return Path(about.get("images_root") or "") / Path(about.get("pairs") or "").name
-
-
-def _other(folder: Path, name: str, before: object, now: object) -> str:
-    return (
-        f"{folder} holds another run ({name}: {before!r}, not {now!r}), which would be lost;"
-        " choose another --out"
-    )
 
 
 def begin_run(folder: Path, images_root: Path, about: Mapping[str, Any]) -> None:

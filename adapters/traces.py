@@ -18,9 +18,10 @@ from typing import IO, Any, Final, Self
 from attrs import evolve
 
 from parrot.adapters.databases import locked
-from parrot.adapters.disk import explained, json_text, object_of
+from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.backends.images import image_from_path, original_bytes
 from parrot.core.asks import Failed, FailureKind
+from parrot.core.begun import refuse_another
 from parrot.core.errors import ConfigError, ImageError, RecordError
 from parrot.core.records.drafts import draft_from_record, draft_to_record, request_from_record
 from parrot.core.records.pairs import ImageRef
@@ -265,16 +266,5 @@ def _objects(data: bytes, place: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _refuse_another(folder: Path, about: Mapping[str, Any]) -> None:
     place = folder / "run.json"
-    if not place.exists():
-        return
-    try:
-        earlier = json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{place} is broken: {error}") from None
-    for name in _SAME:
-        before, now = earlier.get(name), json.loads(json.dumps(about.get(name)))
-        if before != now:
-            raise ConfigError(
-                f"{folder} holds another run ({name}: {before!r}, not {now!r}), which would be lost;"
-                " choose another --out"
-            )
+    if place.exists():
+        refuse_another(folder, read_object(place), about, names=_SAME)

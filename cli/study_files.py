@@ -13,6 +13,7 @@ from attrs import asdict, frozen
 from parrot.adapters.disk import read_object
 from parrot.backends.identity import digest_of
 from parrot.backends.miniature.shipped import SHIPPED, shipped
+from parrot.core.begun import refuse_another
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.studies.results import (
     Result,
@@ -35,11 +36,7 @@ def claim(folder: Path, plan: Mapping[str, Any]) -> None:
     noted = folder / PLAN
     if not noted.exists():
         noted.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
-    held = plan_of(folder)
-    other = sorted(name for name in {*held, *plan} if held.get(name) != plan.get(name))
-    if other:
-        said = ", ".join(f"{n} {held.get(n)!r} and not {plan.get(n)!r}" for n in other)
-        raise ConfigError(f"{folder} holds a study with {said}; choose another folder")
+    refuse_another(folder, plan_of(folder), plan, what="study")
 
 
 def told_of(spec: str) -> str:

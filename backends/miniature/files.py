@@ -20,6 +20,7 @@ from parrot.backends.miniature.pairs import (
     stream,
     truth_to_dict,
 )
+from parrot.core.begun import refuse_another
 from parrot.core.errors import ConfigError
 from parrot.core.records.pairs import pair_to_record
 from parrot.core.values import Image, PreferencePair
@@ -85,8 +86,7 @@ def _claim(folder: Path, wanted: Parameters) -> bool:
             held = json.loads(noted.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ConfigError(f"{noted} cannot be read: {error}") from error
-        if held != asdict(wanted):
-            raise ConfigError(f"{folder} holds other pairs ({held}); choose another folder")
+        refuse_another(folder, held, asdict(wanted), what="set of pairs")
         return (folder / PAIRS).exists() and (folder / TRUTH).exists()
     if (folder / PAIRS).exists():
         raise ConfigError(

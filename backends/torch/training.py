@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 
 from parrot.backends.torch.loading import device_of
 from parrot.backends.torch.ordering import Order
+from parrot.core.begun import refuse_another
 from parrot.core.errors import ConfigError
 
 CHECKPOINTS: Final = "checkpoints"
@@ -181,24 +182,19 @@ def _is_json(path: Path) -> bool:
 def begin(folder: Path, facts: Mapping[str, Any]) -> str | None:
     """Where a training goes on from, or None; notes the facts that it must agree with.
 
-    Raises ConfigError naming the first in which the one that was begun in the folder differs.
+    Raises ConfigError where the one that was begun in the folder differs.
     """
     checkpoints = folder / CHECKPOINTS
     last, noted = last_checkpoint(checkpoints), checkpoints / FACTS
-    mine: dict[str, Any] = json.loads(json.dumps(facts))
     if last is None:
         if is_first():
             checkpoints.mkdir(parents=True, exist_ok=True)
-            noted.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+            noted.write_text(json.dumps(facts, indent=1), encoding="utf-8")
         return None
-    known = json.loads(noted.read_text(encoding="utf-8")) if noted.exists() else mine
-    for name in (*mine, *known):
-        if mine.get(name) != known.get(name):
-            said = f"{name} was {known.get(name)!r} and is {mine.get(name)!r}"
-            raise ConfigError(
-                f"the training in {folder} began otherwise: {said}; choose another --out, or take"
-                f" away {checkpoints}"
-            )
+    if noted.exists():
+        refuse_another(
+            folder, json.loads(noted.read_text(encoding="utf-8")), facts, what="training"
+        )
     return last
 
 

@@ -29,7 +29,7 @@ def test_a_folder_with_other_pairs_is_refused_with_a_reason(tmp_path):
     assert run("--out", tmp_path, "--n", 2).exit_code == 0
     said = run("--out", tmp_path, "--n", 3)
     assert isinstance(said.exception, ConfigError)  # which `parrot` makes one line of
-    assert "other pairs" in str(said.exception)
+    assert "holds another set of pairs" in str(said.exception)
     assert said.stdout == ""
 
 

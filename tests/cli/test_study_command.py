@@ -84,7 +84,7 @@ def test_a_study_runs_cell_by_cell_and_goes_on_where_it_was(monkeypatch, capsys,
     assert (out / "report.md").exists()
     assert (out / "equal-pairs.svg").read_text().startswith("<svg")
     assert run(monkeypatch, *what, "--rate", "0.1") == 2
-    assert "holds a study with rate 0.0005 and not 0.1" in capsys.readouterr().err
+    assert "holds another study (rate: 0.0005, not 0.1)" in capsys.readouterr().err
 
 
 def _read(line):

@@ -43,10 +43,10 @@ def test_a_torn_line_is_drawn_again_to_the_same_end(tmp_path):
     ("more", "said"),
     [
         (["--arms", "lucky"], "refinement arm"),
-        (["--rounds", "3"], "holds a study with rounds"),
+        (["--rounds", "3"], "holds another study (rounds:"),
         (["--critic", "nobody"], "kind:target"),
         (["--draw", "fast"], "KEY=VALUE"),
-        (["--draw", "num_inference_steps=4"], "holds a study with draw"),
+        (["--draw", "num_inference_steps=4"], "holds another study (draw:"),
     ],
 )
 def test_bad_input_ends_in_one_line(tmp_path, more, said):

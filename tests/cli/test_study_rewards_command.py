@@ -89,7 +89,7 @@ def test_arms_end_as_lines_and_a_run_that_broke_off_comes_to_the_same(tmp_path, 
     assert points_of(broken) == points_of(through)[-1:]
     monkeypatch.setattr(Runner, "_point", breaking)  # and nothing is measured again
     assert studied(broken, flux, "--arms", "truth").exit_code == 0
-    assert "holds a study with steps 2 and not 3" in told(
+    assert "holds another study (steps: 2, not 3)" in told(
         studied(broken, flux, "--arms", "truth", "--steps", "3")
     )
 
@@ -207,7 +207,7 @@ def test_the_demos_tuning_tells_the_truth_before_and_after(tmp_path, flux, monke
     assert (Path(found["lora"]) / "pytorch_lora_weights.safetensors").is_file()
     again = demo_tuning.tuned_for_demo("miniature:teacher", flux, tmp_path, **how)
     assert again | {"seconds": 0} == found | {"seconds": 0}
-    with pytest.raises(ConfigError, match="holds a study with student"):
+    with pytest.raises(ConfigError, match=r"holds another study \(student:"):
         demo_tuning.tuned_for_demo("miniature:teacher-low", flux, tmp_path, **how)
     Told().tuned(found)
     said = capsys.readouterr().out

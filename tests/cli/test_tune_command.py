@@ -85,7 +85,7 @@ def test_a_generator_is_tuned_and_the_same_command_goes_on(
     assert run(monkeypatch, *given, "--out", "taken") == 2
     assert "holds another run" in capsys.readouterr().err
     assert run(monkeypatch, *given, "--method", "grpo") == 2
-    assert "began otherwise: method was 'nft' and is 'grpo'" in capsys.readouterr().err
+    assert "(method: 'nft', not 'grpo')" in capsys.readouterr().err
 
 
 def test_the_page_on_tuning_runs_as_it_stands(monkeypatch, capsys, tmp_path, flux):

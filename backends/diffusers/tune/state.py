@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 
 from parrot.backends.diffusers.tune.policy import Policy
+from parrot.core.begun import refuse_another
 from parrot.core.errors import ConfigError
 
 STATE: Final = "state.safetensors"
@@ -56,7 +57,7 @@ def resume(
 ) -> int:
     """Takes up a saved state and returns its step; 0 where there is none.
 
-    Raises ConfigError for a damaged one, and where the facts are others, naming the first.
+    Raises ConfigError for a damaged one, and where the facts are others.
     """
     place = folder / STATE
     if not place.exists():
@@ -70,7 +71,7 @@ def resume(
         step, known = int(told["step"]), json.loads(told["facts"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{place} is no state of a run: {error}") from error
-    _agree(known, facts, place)
+    refuse_another(place.parent, known, facts)
     policy.load(_under("trained/", tensors), _under("drawing/", tensors))
     slots: dict[int, dict[str, Any]] = {}
     for name, value in _under("adam/", tensors).items():
@@ -96,14 +97,6 @@ def _step(line: str) -> int | None:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return None  # cut by a kill
-
-
-def _agree(known: Mapping[str, Any], facts: Mapping[str, Any], place: Path) -> None:
-    mine: dict[str, Any] = json.loads(json.dumps(facts))
-    for name in (*mine, *known):
-        if mine.get(name) != known.get(name):
-            said = f"{name} was {known.get(name)!r} and is {mine.get(name)!r}"
-            raise ConfigError(f"the run in {place.parent} began otherwise: {said}")
 
 
 def _under(head: str, held: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

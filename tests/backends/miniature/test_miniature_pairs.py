@@ -112,7 +112,7 @@ def test_the_same_again_changes_nothing_and_others_are_refused(tmp_path):
     before = first.pairs.read_bytes()
     assert write_pairs(tmp_path, 5, seed=1).again
     assert first.pairs.read_bytes() == before
-    with pytest.raises(ConfigError, match="other pairs"):
+    with pytest.raises(ConfigError, match="another set of pairs"):
         write_pairs(tmp_path, 6, seed=1)
     foreign = tmp_path / "foreign"
     foreign.mkdir()
