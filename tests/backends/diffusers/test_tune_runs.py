@@ -210,7 +210,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(method, tmp_path):
 
 def test_a_folder_of_another_run_or_a_damaged_one_is_refused(tmp_path):
     run(tuning(small(steps=1)), tmp_path)
-    with pytest.raises(ConfigError, match="seed was 0 and is 1"):
+    with pytest.raises(ConfigError, match="seed: 0, not 1"):
         run(tuning(small(steps=2, seed=1)), tmp_path)
     with pytest.raises(ConfigError, match="prompts was"):
         run(tuning(small(steps=2), asked=ASKED[:1]), tmp_path)

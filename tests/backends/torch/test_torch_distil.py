@@ -194,8 +194,8 @@ def test_an_image_that_cannot_be_decoded_leaves_out_its_example_and_is_told_of(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"recipe": evolve(SMALL, rate=1e-3)}, "rate was 0.005 and is 0.001"),
-        ({"examples": examples(5, start=1)}, "learned was"),
+        ({"recipe": evolve(SMALL, rate=1e-3)}, "rate: 0.005, not 0.001"),
+        ({"examples": examples(5, start=1)}, "learned: "),
     ],
 )
 def test_a_training_does_not_go_on_with_another_ones_checkpoint(
