@@ -212,7 +212,7 @@ def test_a_folder_of_another_run_or_a_damaged_one_is_refused(tmp_path):
     run(tuning(small(steps=1)), tmp_path)
     with pytest.raises(ConfigError, match="seed: 0, not 1"):
         run(tuning(small(steps=2, seed=1)), tmp_path)
-    with pytest.raises(ConfigError, match="prompts was"):
+    with pytest.raises(ConfigError, match="prompts: "):
         run(tuning(small(steps=2), asked=ASKED[:1]), tmp_path)
     state = tmp_path / STATE
     state.write_bytes(state.read_bytes()[:100])
@@ -402,7 +402,7 @@ def test_a_run_does_not_go_on_with_another_reward(tmp_path):
         return Tuning(tiny.flux(), "tiny", ASKED, Called(redness), small(), told)
 
     run(of(reward="one"), tmp_path)
-    with pytest.raises(ConfigError, match="reward was"):
+    with pytest.raises(ConfigError, match="reward: "):
         run(of(reward="another"), tmp_path)
 
 
