@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 from attrs import evolve, field, frozen, validators
 
 from parrot.core.asks import Ask, Failed, Reply
-from parrot.core.critiques import Comparison, Critique, Problem, mirrored_text
+from parrot.core.critiques import Comparison, Critique, Problem
+from parrot.core.naming import mirrored_text
 from parrot.core.rubric import Rubric
 from parrot.core.values import Label, PreferencePair
 

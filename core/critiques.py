@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum, StrEnum
 from statistics import fmean
@@ -10,6 +9,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from attrs import evolve, field, frozen
 
+from parrot.core.naming import mirrored_text
 from parrot.core.values import Label
 
 
@@ -109,19 +109,6 @@ class Comparison:
 def settled(number: float) -> float:
     """A mean or difference of scores without what rounding leaves, so that equal sums are a tie."""
     return round(number, 9)
-
-
-_NAMED = re.compile(
-    r"\b(images?|candidates?|pictures?|options?|results?|scores?)([\s_-]+)([AB])\b", re.IGNORECASE
-)
-
-
-def mirrored_text(text: str) -> str:
-    """Text with "Image A" and "Image B" (candidate, picture, score ...) in each other's place."""
-    return _NAMED.sub(lambda m: m[1] + m[2] + m[3].translate(_SWAPPED), text)
-
-
-_SWAPPED = str.maketrans("ABab", "BAba")
 
 
 class ProblemCode(StrEnum):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import evolve, field, frozen
 
-from parrot.core.critiques import mirrored_text
+from parrot.core.naming import mirrored_text
 from parrot.core.values import Label
 
 

@@ -36,7 +36,7 @@ def _thought_end(text: str) -> int | None:
 def _heading(words: str) -> re.Pattern[str]:
     named = r"[ _]+".join(re.escape(word) for word in words.split())
     return re.compile(
-        rf"^[^\w\n\\]*(?:\d{{1,2}}[.)][^\w\n]*)?{named}(?:[^\w\n]|\([^()\n]*\))*$",
+        rf"^[^\w\n\\]*(?:\d{{1,2}}[.)][^\w\n]*)?{named}(?:\([^()\n]*+\)|[^\w\n])*+$",
         re.IGNORECASE | re.MULTILINE,
     )
 

@@ -271,7 +271,10 @@ class MarginFitsStrength:
 
 @frozen(slots=True)
 class Grounded:
-    """Each claim was asked again of the image alone, and at most `max_refuted` are not so."""
+    """Each claim was asked again of the image alone, and at most `max_refuted` are not so.
+
+    Reasons of which none says which image it is about were not looked at, and do not pass.
+    """
 
     name: ClassVar[str] = "grounded"
     needs: ClassVar[tuple[str, ...]] = ("grounded",)
@@ -281,6 +284,10 @@ class Grounded:
         found = evidence_of(candidate, "grounded", ClaimAnswers)
         if isinstance(found, Undecided):
             return found
+        body = candidate.rationale.body
+        reasons = [f.justification.strip() for f in body.findings]
+        if isinstance(body, Comparison) and any(reasons) and not found.answers:
+            return Drop("no_claims", "no reason says which image it is about")
         refuted = found.refuted
         if len(refuted) <= self.max_refuted:
             return KEEP

@@ -104,14 +104,9 @@ def _under_other(text: str, token: Token) -> bool:
 def _preferred(text: str, fields: Sequence[Token]) -> list[Token]:
     """Marked headings where there are any of the kind, and only the first justification."""
     marked = {token.kind for token in fields if is_marked(text, token)}
-    kept: list[Token] = []
-    for token in fields:
-        if token.kind in marked and not is_marked(text, token):
-            continue
-        if token.kind == JUSTIFICATION and any(t.kind == JUSTIFICATION for t in kept):
-            continue
-        kept.append(token)
-    return kept
+    kept = [t for t in fields if t.kind not in marked or is_marked(text, t)]
+    first = next((t for t in kept if t.kind == JUSTIFICATION), None)
+    return [t for t in kept if t.kind != JUSTIFICATION or t is first]
 
 
 def _single(

@@ -7,23 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, whole
 from parrot.core.candidates import Candidate
 from parrot.core.critiques import Comparison
 from parrot.core.evidence import ClaimAnswer, ClaimAnswers, Holds
+from parrot.core.naming import called, named
 from parrot.core.prompts.checking import check_claims, read_claims
 from parrot.core.values import Label
 
 CHECKING = Sampling(temperature=0.0, max_tokens=512)
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|;\s+")
-_CLAUSE = re.compile(
-    r",?\s+(?:while|whereas|but|although|though|however,?)\s+(?=[^,]*\b(?:image|picture|candidate)\s+[AB]\b)",
-    re.IGNORECASE,
-)
-_NAME = re.compile(
-    r"\b(?:the\s+)?(?:image|picture|candidate)\s+([AB])(?:'s|’s)?(?![\w-])", re.IGNORECASE
-)
+_LINK = re.compile(r",?\s+(?:while|whereas|but|although|though|however,?)\s+", re.IGNORECASE)
 _BOTH = re.compile(
     r"\b(?:both|neither|each)\b(?:\s+(?:of\s+the\s+)?(?:images|pictures|candidates))?",
     re.IGNORECASE,
@@ -55,15 +50,26 @@ def claims_of(comparison: Comparison) -> tuple[Claim, ...]:
 def _claims(dimension: str, text: str) -> Iterator[Claim]:
     last: tuple[Label, ...] = ()
     for sentence in _SENTENCE.split(text):
-        for clause in _CLAUSE.split(sentence):
-            named = tuple(dict.fromkeys(Label(n.upper()) for n in _NAME.findall(clause)))
-            if not named and _BOTH.search(clause):
-                named = (Label.A, Label.B)
-            last = named or last
+        for clause in _clauses(sentence):
+            names = named(clause)
+            if not names and _BOTH.search(clause):
+                names = (Label.A, Label.B)
+            last = names or last
             stripped = clause.strip(" \t,.;")
             if stripped:
                 for side in last:
                     yield Claim(side, dimension, stripped)
+
+
+def _clauses(sentence: str) -> Iterator[str]:
+    """A sentence, taken apart where what follows a "while" or "but" names an image of its own."""
+    start = 0
+    for link in _LINK.finditer(sentence):
+        said = sentence[link.end() :].partition(",")[0]
+        if named(said):
+            yield sentence[start : link.start()]
+            start = link.end()
+    yield sentence[start:]
 
 
 @frozen(slots=True)
@@ -86,7 +92,7 @@ class CheckClaims:
         self, candidate: Candidate, replies: Sequence[Reply | Failed], /
     ) -> ClaimAnswers | Failed:
         answers: list[ClaimAnswer] = []
-        for (side, claims), reply in zip(_by_side(candidate), replies, strict=True):
+        for (side, claims), reply in zip(_by_side(candidate), map(whole, replies), strict=True):
             if isinstance(reply, Failed):
                 return reply
             said = read_claims(reply.text, len(claims))
@@ -111,6 +117,4 @@ def _by_side(candidate: Candidate) -> Iterator[tuple[Label, tuple[Claim, ...]]]:
 def _about_it(claim: Claim) -> str:
     # "Image A shows" becomes "this image shows"; a mention of the other image stays as it is, and
     # the model is told to say unsure where this image alone cannot tell.
-    return _NAME.sub(
-        lambda m: "this image" if m[1].upper() == claim.side.value else m[0], claim.text
-    )
+    return called(claim.text, claim.side, "this image")

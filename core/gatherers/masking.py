@@ -19,7 +19,7 @@ _WINNING = (
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _SCORE = (
     rf"\b(?:scor(?:e|es|ed|ing)|rat(?:e|es|ed|ing)|points?|marks?|grade[sd]?)\b"
-    rf"(?:\W+(?:of|is|at|as|a|an|gets?|with|:))*\W*{_NUMBER}"
+    rf"(?:\W+(?:of|is|at|as|a|an|gets?|with)\b){{0,6}}\W*+{_NUMBER}"
     rf"|{_NUMBER}\s*(?:/|out\s+of)\s*{_NUMBER}|{_NUMBER}\s+(?:points?|marks?)\b"
     rf"|\b{_NUMBER}\s*(?:vs\.?|versus|against)\s*{_NUMBER}"
 )

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from attrs import evolve, field, frozen
 
-from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, TokenLogprob
+from parrot.core.asks import Ask, Failed, FailureKind, Reply, Sampling, TokenLogprob, whole
 from parrot.core.candidates import Candidate
 from parrot.core.critiques import Comparison
 from parrot.core.errors import Unwritable
@@ -18,7 +18,7 @@ from parrot.core.gatherers.masking import masked, masked_text
 from parrot.core.prompts.checking import predict, predict_sighted, read_prediction
 from parrot.core.values import Label
 
-PREDICTING = Sampling(temperature=0.0, max_tokens=16)
+PREDICTING = Sampling(temperature=0.0, max_tokens=64)
 _THOUGHT = "</think>"
 _TOKENS = {"a": Label.A, "b": Label.B, "tie": Label.TIE, "t": Label.TIE, "ti": Label.TIE}
 
@@ -65,7 +65,8 @@ def _begun(text: str) -> Label | None:
     return _TOKENS.get(text.strip(" *_`\"'\n.:").casefold())
 
 
-def _one(reply: Reply | Failed) -> Prediction | Failed:
+def _one(answer: Reply | Failed) -> Prediction | Failed:
+    reply = whole(answer)
     if isinstance(reply, Failed):
         return reply
     label = read_prediction(reply.text)

@@ -45,9 +45,15 @@ def predict_sighted(pair: PreferencePair, evaluation: str, *, sampling: Sampling
     return Ask((Turn("system", (opening,)), Turn("user", (*parts, ONE_WORD))), sampling)
 
 
+def _answered(text: str) -> str:
+    """What stands behind the thinking; nothing where the thinking never ends."""
+    _, ended, answer = text.rpartition("</think>")
+    return answer if ended or "<think" not in text else ""
+
+
 def read_prediction(text: str) -> Label | None:
     """The label that a reply names, forgiving form ("Image A is preferred."), or None."""
-    body = text.rpartition("</think>")[2].strip()
+    body = _answered(text).strip()
     last = body.splitlines()[-1] if body else ""
     found = _ANSWER.match(last)
     if not found:
@@ -63,7 +69,13 @@ _CLAIMS = (
 )
 STATEMENTS = "Statements:"
 _CLAIM_FORM = "Answer one line a statement: its number, a colon, then yes, no or unsure."
-_CLAIM_LINE = re.compile(r"^\W*(\d{1,3})\W+(yes|no|unsure)\b", re.IGNORECASE | re.MULTILINE)
+_HOLDS = r"(yes|no|unsure)\b"
+# The answer comes first; behind a number without a colon it must be no word of the statement again.
+_CLAIM_LINE = re.compile(
+    rf"\W*(\d{{1,3}})(?:[^\w:：]*+[:：]\W*+{_HOLDS}|\W++{_HOLDS}(?!\s+\w)"
+    rf"|\W.{{1,500}}[:：]\W{{0,5}}{_HOLDS}\W*$)",
+    re.IGNORECASE,
+)
 
 
 def check_claims(
@@ -79,9 +91,12 @@ def check_claims(
 def read_claims(text: str, count: int) -> tuple[str, ...] | None:
     """`yes`, `no` or `unsure` for each of `count` claims; None unless every one has one answer."""
     found: dict[int, str] = {}
-    for number, answer in _CLAIM_LINE.findall(text.rpartition("</think>")[2]):
-        if found.setdefault(int(number), answer.lower()) != answer.lower():
-            return None
+    for line in _answered(text).splitlines():
+        read = _CLAIM_LINE.match(line)
+        if read:
+            number, said = int(read[1]), (read[2] or read[3] or read[4]).lower()
+            if found.setdefault(number, said) != said:
+                return None
     if set(found) != set(range(1, count + 1)):
         return None
     return tuple(found[n] for n in range(1, count + 1))
@@ -94,7 +109,9 @@ _WISHES = (
 )
 ORIGINAL, REFINED = "First version:", "Second version:"
 _WISH_FORM = "Write one line a wish: kept or lost, a colon, then the wish."
-_WISH_LINE = re.compile(r"^\W*(kept|lost)\s*[:：]\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
+_BEFORE = r"\W*(?:\d{1,3}[.):]\W*)?"
+_WISH_LINE = re.compile(rf"{_BEFORE}(kept|lost)[^\w:：]*[:：]\s*(\S.*)$", re.IGNORECASE)
+_WISH_LIKE = re.compile(rf"{_BEFORE}(?:kept|lost)\b|.*\b(?:kept|lost)\W*$", re.IGNORECASE)
 
 
 def check_wishes(original: str, refined: str, *, sampling: Sampling) -> Ask:
@@ -104,6 +121,12 @@ def check_wishes(original: str, refined: str, *, sampling: Sampling) -> Ask:
 
 
 def read_wishes(text: str) -> tuple[tuple[str, bool], ...] | None:
-    """Each wish and whether it was kept; None where no line could be read."""
-    lines = _WISH_LINE.findall(text.rpartition("</think>")[2])
-    return tuple((wish.strip(), word.lower() == "kept") for word, wish in lines) or None
+    """Each wish and whether it was kept; None where there is none, or a line of one is not read."""
+    found: list[tuple[str, bool]] = []
+    for line in _answered(text).splitlines():
+        read = _WISH_LINE.match(line)
+        if read:
+            found.append((read[2].strip(), read[1].lower() == "kept"))
+        elif _WISH_LIKE.match(line):
+            return None
+    return tuple(found) or None
