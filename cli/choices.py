@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,13 +24,23 @@ SETS: dict[str, tuple[str, ...]] = {
     "default": ("well-formed", "scores-agree", "leak-free", "predictive-masked", "grounded"),
     "all": tuple(FILTERS),
 }
+_SETS = ", ".join(SETS)
 _ORDERS = {"both": BOTH_ORDERS, "ab": (Order.AB,), "ba": (Order.BA,)}
 
 
 def chosen_filters(text: str) -> tuple[Filter, ...]:
-    """The filters of a set, or of names with commas between them. Raises UnknownNameError."""
-    names = SETS.get(text) or tuple(n.strip() for n in text.split(",") if n.strip())
-    return tuple(filter_named(name) for name in names)
+    """The filters of names and sets with commas between them, each once. Raises ConfigError."""
+    given = [name.strip() for name in text.split(",") if name.strip()]
+    if not given:
+        raise ConfigError(f"--filters names no filter: {', '.join(FILTERS)}, or a set: {_SETS}")
+    named = chain.from_iterable(SETS.get(name, (name,)) for name in given)
+    return tuple(map(_filter, dict.fromkeys(named)))
+
+
+def _filter(name: str) -> Filter:
+    if name not in FILTERS:
+        raise UnknownNameError("filter", name, (*FILTERS, *SETS))
+    return filter_named(name)
 
 
 def names_of(filters: tuple[Filter, ...]) -> list[str]:

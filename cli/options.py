@@ -53,7 +53,9 @@ Seed = Annotated[int | None, _under(WORDS, text="Sampling seed, for servers that
 
 Filters = Annotated[
     str,
-    _under(JUDGING, "--filters", text="Names with commas, or a set: default, paper, free, all."),
+    _under(
+        JUDGING, "--filters", text="Names and sets with commas; sets: default, paper, free, all."
+    ),
 ]
 AllEvidence = Annotated[
     bool,
