@@ -7,8 +7,12 @@ interrupted.
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -16,7 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from parrot.core.errors import ConfigError, ParrotError, RunStopped
+from parrot.core.errors import ConfigError, ParrotError, RunStopped, StopReason
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("parrot.cli.demo:demo", "The main job on the miniature, end to end."),
@@ -49,6 +53,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 class _Commands(TyperGroup):
     """Loads a command's module when that command is called; `--help` loads none."""
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with _before_typer():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _before_typer():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in COMMANDS:
@@ -111,11 +123,14 @@ def root(
 
 def main() -> None:
     """Runs the command line; every error of ours is one line on standard error."""
+    _carry_all_text()
     if not sys.stderr.isatty():  # bars of other libraries would fill a log
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         app(prog_name="parrot")
     except RunStopped as stopped:
+        if stopped.reason is StopReason.INTERRUPTED:
+            _interrupted()
         _fail(f"stopped: {stopped}", 3)
     except ConfigError as error:
         _fail(f"error: {error}", 2)
@@ -125,12 +140,42 @@ def main() -> None:
         if (error.name or "parrot").partition(".")[0] == "parrot":
             raise
         _fail(f"error: {error.name} is not installed; `parrot doctor` says which extra has it", 2)
-    except BrokenPipeError:
-        _reader_left()
     except OSError as error:
         _fail(f"error: {_told(error)}", 1)
+
+
+@contextmanager
+def _before_typer() -> Iterator[None]:
+    """Ends what is interrupted, or has no reader any more, before typer does it in its own way."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _mute()
+        sys.exit(0)
     except KeyboardInterrupt:
-        _fail("interrupted; what was answered is stored, the same command goes on", 130)
+        _interrupted()
+    except BaseException:
+        with suppress(OSError):
+            _flush()
+        raise
+
+
+def _interrupted() -> NoReturn:
+    _fail("interrupted; the same command goes on from what is stored", 130)
+
+
+def _carry_all_text() -> None:
+    """What the terminal's encoding lacks is escaped as JSON does it, so that JSON stays JSON."""
+    codecs.register_error("parrot", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="parrot")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _told(error: OSError) -> str:
@@ -139,10 +184,16 @@ def _told(error: OSError) -> str:
     return f"{place}{error.strerror or error}"
 
 
-def _reader_left() -> NoReturn:
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _mute()
+
+
+def _mute() -> None:
     # The reader of our output has gone (`parrot show | head`): nothing is left to say.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -131,7 +131,10 @@ def _run(app: FastAPI, host: str, port: int, model: RewardModel) -> None:
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{shown}:{bound.getsockname()[1]}")
         run_async(model.open)  # here, so that a critic that does not open is one line
-        uvicorn.Server(config).run(sockets=[bound])
+        try:
+            uvicorn.Server(config).run(sockets=[bound])
+        except KeyboardInterrupt:  # nothing was cut short: no line that says so
+            raise typer.Exit(130) from None
 
 
 def _token(host: str) -> str | None:

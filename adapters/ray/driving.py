@@ -14,7 +14,7 @@ from parrot.adapters.ray.actors import Ended, Heard, Opened, Part, Worker
 from parrot.adapters.ray.connecting import ray_module
 from parrot.adapters.ray.parts import part_file
 from parrot.core.engine.progress import Progress, together
-from parrot.core.errors import RunStopped
+from parrot.core.errors import RunStopped, StopReason
 from parrot.core.sharding import Shard, shard_of, shards
 
 LISTEN: Final = 5.0  # seconds without news after which actors are asked for some
@@ -145,7 +145,8 @@ class _Crew:
         try:
             found: Heard | Ended = self._ray.get(call)
         except self._ray.exceptions.RayActorError as error:
-            raise RunStopped(f"an actor died for good: {error}") from None
+            told = f"an actor died for good: {error}"
+            raise RunStopped(told, reason=StopReason.FAILURES) from None
         return found
 
     def _note(self, said: Heard | Ended) -> None:
