@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parrot.core.candidates import Filter, Order, filter_name
+from parrot.core.candidates import Candidate, Filter, Gatherer, Order, filter_name
 from parrot.core.errors import ConfigError, UnknownNameError
-from parrot.core.filters import FILTERS, filter_named
+from parrot.core.filters import FILTERS, filter_named, needs_of
 from parrot.core.formats import format_named
+from parrot.core.gatherers import gatherers
 from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.prompts.judging import Layout, Prompt
 from parrot.core.prompts.wording import OURS, Wording, wording_from_dict
@@ -45,6 +46,14 @@ def _filter(name: str) -> Filter:
 
 def names_of(filters: tuple[Filter, ...]) -> list[str]:
     return [filter_name(f) for f in filters]
+
+
+def evidence_for(
+    filters: Sequence[Filter], *, probabilities: bool
+) -> Mapping[str, Gatherer[Candidate, Any]]:
+    """What gathers evidence, with log-probabilities if wanted or a filter can tell nothing without."""
+    needed = any("specific" in needs_of(one) for one in filters)
+    return gatherers(logprobs=probabilities or needed)
 
 
 def chosen_orders(text: str) -> tuple[Order, ...]:

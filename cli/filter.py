@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from parrot.adapters.runs import RunFolder, RunWriter
+from parrot.adapters.runs import RunWriter
 from parrot.cli import options
-from parrot.cli.choices import chosen_filters, names_of
+from parrot.cli.choices import chosen_filters, evidence_for, names_of
+from parrot.cli.comparing import run_of_comparisons
 from parrot.cli.ending import ended, tell_run
-from parrot.cli.session import Asking, counted, engine_on, open_spec, run_async
+from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.candidates import Candidate, Provenance, Rationale
 from parrot.core.critiques import Comparison
@@ -42,14 +43,27 @@ def filter_(
     verifier: options.Verifier = None,
     filters: options.Filters = "default",
     all_evidence: options.AllEvidence = False,
+    probabilities: options.Probabilities = False,
     concurrency: options.Concurrency = 64,
+    rpm: options.Rpm = None,
+    tpm: options.Tpm = None,
+    max_asks: options.MaxAsks = None,
+    max_spent: options.MaxSpent = None,
+    max_cost: options.MaxCost = None,
+    max_seconds: options.MaxSeconds = None,
+    max_failures: options.MaxFailures = 0.5,
+    price_in: options.PriceIn = None,
+    price_out: options.PriceOut = None,
     shard: options.ShardOf = None,
     known: options.Known = None,
+    tag: options.Tag = None,
     examples: Annotated[int, typer.Option(min=0, help="Examples of a filter to print.")] = 2,
     as_json: options.AsJson = False,
 ) -> None:
     """Judges rationales by the filters. Without a verifier the free ones run; the others are named."""
-    how = Filtering(chosen_filters(filters), all_evidence=all_evidence)
+    judges = chosen_filters(filters)
+    evidence = evidence_for(judges, probabilities=probabilities)
+    how = Filtering(judges, evidence, all_evidence=all_evidence)
     skipped: tuple[str, ...] = ()
     if verifier is None:
         how, skipped = how.without_model()
@@ -57,6 +71,8 @@ def filter_(
     refuse_neighbours(share, how.filters)
     outcomes, root, about = _given(rationales, source, share)
     given = _begun(outcomes)
+    model = open_spec(verifier, connections=concurrency, tag=tag) if verifier else None
+    asking = asking_of(locals(), model)
     folder = out or _default_out(rationales, source)
     about |= {"command": "filter", "filters": names_of(how.filters), "not_run": list(skipped)}
     about |= {"verifier": verifier}
@@ -65,14 +81,13 @@ def filter_(
     async def work() -> dict[str, Any]:
         with RunWriter(folder, images_root=root, about=about, place_of=share.leave) as writer:
             writer.funnel.marginal = all_evidence
-            if verifier is None:
+            if model is None:
                 await _judge(given, None, how, writer)
                 return ended(writer)
-            model, asking = open_spec(verifier, connections=concurrency), Asking(concurrency)
             with store_at(folder / "store.sqlite", known) as store:
                 async with engine_on(model, store, asking, total=None) as (engine, meter):
                     await _judge(given, engine, how, writer)
-            return ended(writer) | {"asks": counted(meter.progress, {})}
+            return ended(writer) | {"asks": counted(meter.progress, asking.prices)}
 
     report = run_async(work) | {"not_run": list(skipped)}
     tell_run(report, folder, as_json=as_json, examples=examples)
@@ -107,7 +122,7 @@ def _given(
         return _shared(_answers(rationales), share), rationales.parent, {"pairs": str(rationales)}
     if source != "run":
         raise UnknownNameError("source", source, ("run", "genai-bench-answers"))
-    folder = RunFolder(rationales)
+    folder = run_of_comparisons(rationales)
     about = {k: v for k, v in folder.about.items() if k not in ("schema", "status", "images_root")}
     return _with_siblings(folder.outcomes(share)), folder.images_root, about
 

@@ -163,7 +163,7 @@ def judge(
         return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
     _refuse_others(out, judge_model.id, probe)
-    asking = asking_of(locals())
+    asking = asking_of(locals(), judge_model)
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = share.about(checked.pairs) * len(how.places) * an_ask
 

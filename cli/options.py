@@ -61,6 +61,14 @@ AllEvidence = Annotated[
     bool,
     _under(JUDGING, "--all-evidence", text="Gather all evidence for all: marginal rates."),
 ]
+Probabilities = Annotated[
+    bool,
+    _under(
+        JUDGING,
+        "--probabilities",
+        text="Ask for log-probabilities where the verifier gives them; `specific` always does.",
+    ),
+]
 
 Concurrency = Annotated[int, _under(BOUNDS, text="Asks in flight at most.", min=1)]
 Rpm = Annotated[

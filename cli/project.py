@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from parrot.adapters.runs import RunFolder, RunWriter
+from parrot.adapters.runs import RunWriter
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
+from parrot.cli.comparing import run_of_comparisons
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import covered, share_of, store_at
@@ -43,14 +44,22 @@ def project(
     max_tokens: options.ReplyTokens = 2048,
     seed: options.Seed = None,
     concurrency: options.Concurrency = 64,
+    rpm: options.Rpm = None,
+    tpm: options.Tpm = None,
+    max_asks: options.MaxAsks = None,
+    max_spent: options.MaxSpent = None,
+    max_cost: options.MaxCost = None,
+    max_seconds: options.MaxSeconds = None,
     max_failures: options.MaxFailures = 0.5,
+    price_in: options.PriceIn = None,
+    price_out: options.PriceOut = None,
     shard: options.ShardOf = None,
     known: options.Known = None,
     tag: options.Tag = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Has a model judge each image of a kept pair alone, with a better request, and filters that."""
-    folder, target, share = RunFolder(run), out or run / "projected", share_of(shard)
+    folder, target, share = run_of_comparisons(run), out or run / "projected", share_of(shard)
     how = Projecting(
         chosen_prompt(layout, reply_format, wording),
         Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
@@ -65,7 +74,7 @@ def project(
     about |= {"command": "project", "teacher": model.id, "prompt": how.prompt.id}
     about |= {"verifier": checker.id if checker else model.id}
     about |= covered(share, folder.about, run)
-    asking = asking_of(locals())
+    asking = asking_of(locals(), model, checker)
 
     async def given() -> AsyncIterator[PairOutcome]:
         for outcome in folder.outcomes(share):
@@ -86,6 +95,6 @@ def project(
                 finally:
                     if checker is not None:
                         await checker.aclose()
-            return ended(writer) | {"asks": counted(meter.progress, {})}
+            return ended(writer) | {"asks": counted(meter.progress, asking.prices)}
 
     tell_run(run_async(work), target, as_json=as_json, title="Projection")

@@ -15,7 +15,7 @@ from parrot.adapters.runs import RunWriter, begin_run
 from parrot.adapters.store import SqliteStore
 from parrot.backends.images import size_of
 from parrot.cli import options
-from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, names_of
+from parrot.cli.choices import chosen_filters, chosen_orders, chosen_prompt, evidence_for, names_of
 from parrot.cli.ending import ended, tell_run
 from parrot.cli.ray import Opening, is_remote, rationalize_on
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
@@ -23,7 +23,6 @@ from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.asks import Sampling
 from parrot.core.engine import Engine
 from parrot.core.errors import ConfigError, UnknownNameError
-from parrot.core.gatherers import gatherers
 from parrot.core.interfaces import ChatModel, Counting
 from parrot.core.keys import answers, key_of
 from parrot.core.pipelines.filtering import Filtering, filtered
@@ -73,14 +72,7 @@ def rationalize(
         ),
     ] = "all",
     all_evidence: options.AllEvidence = False,
-    probabilities: Annotated[
-        bool,
-        typer.Option(
-            "--probabilities",
-            help="Ask for log-probabilities where the verifier gives them.",
-            rich_help_panel=options.JUDGING,
-        ),
-    ] = False,
+    probabilities: options.Probabilities = False,
     rubric: options.RubricName = "auto",
     reply_format: options.FormatName = "markup",
     layout: options.LayoutName = "prefix-first",
@@ -142,12 +134,9 @@ def rationalize(
     )
     if select not in SELECTS:
         raise UnknownNameError("select", select, SELECTS)
-    filtering = Filtering(
-        chosen_filters(filters),
-        gatherers(logprobs=probabilities),
-        SELECTS[select],
-        all_evidence,
-    )
+    judges = chosen_filters(filters)
+    evidence = evidence_for(judges, probabilities=probabilities)
+    filtering = Filtering(judges, evidence, SELECTS[select], all_evidence)
     model = open_spec(teacher, connections=concurrency, tag=tag)
     refuse_neighbours(Share(Shard(1, 1)) if ray is not None else share, filtering.filters)
     source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
@@ -156,10 +145,10 @@ def rationalize(
         many = Machines(machines, concurrency, seconds_per_reply)
         print(json.dumps(shown.to_dict(price_in, price_out, many) | {"note": _NOTE}, indent=2))
         return
-    asking = asking_of(locals())
     checker = open_spec(verifier, connections=concurrency) if verifier else None
     if checker is not None and checker.id == model.id:
         checker = None
+    asking = asking_of(locals(), model, checker)
     about: dict[str, Any] = {
         "command": "rationalize",
         "version": _version(),

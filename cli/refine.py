@@ -164,8 +164,8 @@ def refine(
     judged_by = rubric_named(rubric)
     chosen_gate = gate_of(gate) if gate else None
     _known_gates(chosen_gate.own if chosen_gate else (), judged_by)
-    asking = asking_of(locals())
-    if money_each is not None and not (asking.prices_given or drawing_price):
+    priced = drawing_price or price_in is not None or price_out is not None
+    if money_each is not None and not priced:
         raise ConfigError("--money-each needs --drawing-price or a price of tokens")
     about_policy = {
         "rounds": rounds,
@@ -198,6 +198,7 @@ def refine(
     painter = open_generator_spec(generator, chosen_values(draw or ()), tag=tag)
     judge = open_spec(critic, connections=concurrency, tag=tag)
     checker = open_spec(verifier, connections=concurrency) if verifier else None
+    asking = asking_of(locals(), judge, checker)
     target = out or Path(tempfile.mkdtemp(prefix="parrot-refine-"))
     about = {
         "command": "refine",

@@ -18,7 +18,7 @@ from parrot.core.engine.engine import Engine
 from parrot.core.engine.events import Event
 from parrot.core.engine.limits import Limits
 from parrot.core.engine.progress import Meter, Progress
-from parrot.core.errors import RunStopped, UnknownNameError
+from parrot.core.errors import ConfigError, RunStopped, UnknownNameError
 from parrot.core.interfaces import ChatModel, Generator
 from parrot.core.registry import generator_opener, opener, parse_spec
 
@@ -78,12 +78,17 @@ _NAMED = {
 }
 
 
-def asking_of(options: Mapping[str, Any]) -> Asking:
+def asking_of(options: Mapping[str, Any], *models: ChatModel | None) -> Asking:
     """How models are asked, from a command's options by their names in `parrot.cli.options`.
 
     What else the mapping holds is left alone, so a command hands on its `locals()` as they are.
+    models: who is asked at these prices. Raises ConfigError for a bound of money without prices.
     """
-    return Asking(**{name: options[given] for given, name in _NAMED.items() if given in options})
+    given = {name: options[ours] for ours, name in _NAMED.items() if ours in options}
+    priced = None not in (given.get("price_in"), given.get("price_out"))
+    if given.get("max_cost") is not None and not priced:
+        raise ConfigError("--max-cost needs both --price-in and --price-out")
+    return Asking(**given, models=tuple(one.id for one in models if one is not None))
 
 
 def open_spec(spec: str, **options: Any) -> ChatModel:
