@@ -18,11 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from parrot.adapters.begun import FILES, about_of, pairs_before, told
 from parrot.adapters.databases import locked
-from parrot.adapters.disk import explained, json_text, object_of, read_object
+from parrot.adapters.disk import explained, json_text, object_of
 from parrot.adapters.entries import FILE_OF, IN_RUN, OUTCOMES, Encoder, stored_failures
 from parrot.backends.images import image_from_path
-from parrot.core.begun import refuse_another
 from parrot.core.candidates import Candidate, Order
 from parrot.core.errors import ConfigError, RecordError, RunStopped, StoreError
 from parrot.core.funnel import Funnel, Stage
@@ -34,10 +34,7 @@ from parrot.core.rubric import Rubric, rubric_for, rubric_from_dict
 from parrot.core.sharding import Share
 from parrot.core.values import Image, PreferencePair
 
-RUN_SCHEMA = 1
-FILES = (*FILE_OF.values(), OUTCOMES)
 _KEPT: Final = "everything answered before is stored"
-_SAME = ("command", "teacher", "anchored")
 
 
 class RunWriter:
@@ -62,7 +59,7 @@ class RunWriter:
         numbers = count()
         self._place_of = place_of or (lambda _: next(numbers))
         self.folder, self.images_root = folder, images_root.resolve()
-        self.about = _told(about, self.images_root)
+        self.about = told(about, self.images_root)
         # A filter that nothing came to has its row too.
         self.funnel = Funnel(stages={name: Stage() for name in about.get("filters") or ()})
         self.first_failure: StoredFailure | None = None
@@ -72,7 +69,7 @@ class RunWriter:
         self._files: dict[str, IO[bytes]] = {}
 
     def __enter__(self) -> Self:
-        self._before = _pairs_before(self.folder, self.about)
+        self._before = pairs_before(self.folder, self.about)
         self._lock = locked(self.folder / "run")
         try:
             self._open()
@@ -148,72 +145,6 @@ class RunWriter:
             place.replace(self.folder / name)
 
 
-def _pairs_before(folder: Path, about: Mapping[str, Any]) -> int:
-    """How many pairs an earlier run of the same kind has brought; 0 where there was none.
-
-    Raises ConfigError where the folder holds another run.
-    """
-    if not (folder / "run.json").exists():
-        return 0
-    earlier = read_object(folder / "run.json")
-    _refuse_later(folder, earlier)
-    said = [name for name in _SAME if earlier.get(name) is not None and about.get(name) is not None]
-    shard = ["shard"] if about.get("shard") is not None else []
-    refuse_another(folder, earlier, about, names=("command", *said, *shard))
-    was, is_ = _pairs_file(earlier), _pairs_file(about)
-    if was.exists():
-        refuse_another(folder, {"pairs": str(was)}, {"pairs": str(is_)})
-    if not all((folder / name).exists() for name in ("rationales.jsonl", "funnel.json")):
-        return 0
-    return int(read_object(folder / "funnel.json").get("pairs", {}).get("in", 0))
-
-
-def _refuse_later(folder: Path, about: Mapping[str, Any]) -> None:
-    if about.get("schema", 1) > RUN_SCHEMA:
-        raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
-
-
-def _told(about: Mapping[str, Any], images_root: Path) -> dict[str, Any]:
-    pairs = str(about.get("pairs") or "")
-    at = {"pairs_at": str(Path(pairs).resolve())} if pairs and ":/" not in pairs else {}
-    return {"schema": RUN_SCHEMA, **about, **at, "images_root": str(images_root)}
-
-
-def _pairs_file(about: Mapping[str, Any]) -> Path:
-    if "pairs_at" in about:
-        return Path(about["pairs_at"])
-    # A run of a version that did not say where they were: beside the images, most often.
-    return Path(about.get("images_root") or "") / Path(about.get("pairs") or "").name
-
-
-def begin_run(folder: Path, images_root: Path, about: Mapping[str, Any]) -> None:
-    """Writes what a run is to be, so that it can be asked later; answers and results stay.
-
-    Raises ConfigError where the folder holds another run, StoreError.
-    """
-    told = _told(about, images_root.resolve())
-    _pairs_before(folder, told)
-    place = folder / "run.json"
-    status = read_object(place).get("status") if place.exists() else "begun"
-    with explained(place, _KEPT):
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json_text({**told, "status": status}, indent=2)
-        place.write_text(text + "\n", encoding="utf-8")
-
-
-def run_settings(folder: Path) -> dict[str, Any]:
-    """What a run of `rationalize` was begun with, ended or not. Raises ConfigError."""
-    if not (folder / "run.json").exists():
-        raise ConfigError(f"{folder} is no run folder: it has no run.json")
-    about = read_object(folder / "run.json")
-    if about.get("command") != "rationalize" or not isinstance(about.get("asked"), dict):
-        raise ConfigError(
-            f"{folder} cannot be asked in batches: it is no run of parrot rationalize, or of an"
-            " earlier version"
-        )
-    return about
-
-
 class RunFolder:
     """A finished run folder, for reading. Raises ConfigError where the folder is none."""
 
@@ -221,8 +152,7 @@ class RunFolder:
         self.folder = folder
         if not (folder / "run.json").exists():
             raise ConfigError(f"{folder} is no run folder: it has no run.json")
-        self.about = read_object(folder / "run.json")
-        _refuse_later(folder, self.about)
+        self.about = about_of(folder)
         if not (folder / "rationales.jsonl").exists():
             raise ConfigError(
                 f"{folder} has no rationales.jsonl: its run has not ended; run it again"
@@ -230,7 +160,7 @@ class RunFolder:
 
     @property
     def images_root(self) -> Path:
-        return Path(self.about.get("images_root", self.folder))
+        return Path(self.about.get("images_root") or self.folder)
 
     def rubric_of(self, pair: PreferencePair) -> Rubric:
         """The rubric the run judged a pair by."""
@@ -286,7 +216,11 @@ class RunFolder:
         if not (self.folder / "outcomes.jsonl").exists():
             return
         for number, record in self.records("outcomes.jsonl"):
-            yield str(record.get("id")), int(record.get("place", number - 1))
+            place = record.get("place", number - 1)
+            if not isinstance(place, int):
+                file = str(self.folder / "outcomes.jsonl")
+                raise RecordError("must be a number", file=file, line=number, field="place")
+            yield str(record.get("id")), place
 
     def outcomes(self, share: Share | None = None) -> Iterator[PairOutcome]:
         """Kept rationales grouped by pair, as pipelines take them; pairs are those of the input.

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from parrot.adapters.begun import run_settings
 from parrot.adapters.datasets.reading import read_pairs
 from parrot.adapters.ledger import NAME, SqliteLedger
-from parrot.adapters.runs import run_settings
 from parrot.adapters.store import SqliteStore
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from parrot.adapters.exports import TRAINERS, export_examples
+from parrot.adapters.funnels import read_funnel
 from parrot.adapters.runs import RunFolder
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
@@ -61,7 +62,4 @@ def export(
 
 def _funnel(run: RunFolder) -> dict[str, Any] | None:
     place = run.folder / "funnel.json"
-    found: dict[str, Any] | None = None
-    if place.is_file():
-        found = json.loads(place.read_text(encoding="utf-8"))
-    return found
+    return read_funnel(place) if place.is_file() else None

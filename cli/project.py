@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parrot.adapters.begun import refuse_foreign
 from parrot.adapters.runs import RunWriter
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
@@ -60,6 +61,7 @@ def project(
 ) -> None:
     """Has a model judge each image of a kept pair alone, with a better request, and filters that."""
     folder, target, share = run_of_comparisons(run), out or run / "projected", share_of(shard)
+    refuse_foreign(target)
     how = Projecting(
         chosen_prompt(layout, reply_format, wording),
         Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from parrot.adapters.begun import begin_run, refuse_foreign
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
 from parrot.adapters.ledger import open_batches
 from parrot.adapters.rubrics import rubric_named
-from parrot.adapters.runs import RunWriter, begin_run
+from parrot.adapters.runs import RunWriter
 from parrot.adapters.store import SqliteStore
 from parrot.backends.images import size_of
 from parrot.cli import options
@@ -181,6 +182,7 @@ def rationalize(
         begin_run(out, root, about)
         print(json.dumps({"begun": str(out)}) if as_json else f"begun, nothing asked: {out}")
         return
+    refuse_foreign(out)
     _refuse_open_batches(out)
     total = share.about(checked.pairs) * samples * len(how.orders) if checked else None
     if ray is not None:

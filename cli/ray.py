@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from parrot.adapters.begun import open_run
 from parrot.adapters.databases import locked
 from parrot.adapters.datasets.reading import pair_opener, records_in
 from parrot.adapters.datasets.rows import Place, files_of
-from parrot.adapters.disk import read_object
 from parrot.adapters.entries import Encoder
 from parrot.adapters.merging import write_run
-from parrot.adapters.runs import begin_run
 from parrot.cli.merge import join_stores
 from parrot.cli.session import Asking, counted, open_spec, progress_shown
 from parrot.cli.sharing import store_at
@@ -121,14 +120,13 @@ def _rationalized(
     from parrot.adapters.ray import connected, entries_in, spread
 
     out, prices = opening.out, opening.asking.prices
-    begin_run(out, opening.images_root, about)
+    told = {**open_run(out, opening.images_root, about), "status": "done"}
     with (
         connected(address, cpus=actors.number * actors.cpus),
         _progress(prices, total) as (heard, last),
     ):
         shared = evolve(opening, asking=split(opening.asking, actors.number))
         files = spread(rows, shared, out, actors, heard)
-    told = {**read_object(out / "run.json"), "status": "done"}
     streams = [entries_in(one) for one in files]
     funnel = write_run(streams, told, out, marginal=opening.filtering.all_evidence)
     join_stores(_stores(out), out / "store.sqlite")

@@ -102,10 +102,10 @@ def _of_run(run: Mapping[str, Any]) -> list[str]:
     if not funnel:
         return lines
     pairs, made = funnel["pairs"], funnel["rationales"]
-    lines += [f"- pairs: {pairs['in']} in, {pairs['kept']} kept"]
-    lines += [f"- rationales: {made['asked']} asked for, {made['kept']} kept"]
+    lines += [f"- pairs: {pairs.get('in', 0)} in, {pairs.get('kept', 0)} kept"]
+    lines += [f"- rationales: {made.get('asked', 0)} asked for, {made.get('kept', 0)} kept"]
     if funnel["filters"]:
-        seen = "every rationale" if funnel["marginal"] else "what the filters above it kept"
+        seen = "every rationale" if funnel.get("marginal") else "what the filters above it kept"
         lines += ["", f"Each filter saw {seen}.", ""]
         lines += [
             "| filter | came | kept | dropped | undecided |",

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from parrot.adapters.disk import read_object
+from parrot.adapters.funnels import read_funnel
 from parrot.adapters.report.charts import LEGEND, Bar, bars
 from parrot.adapters.report.page import counts, facts, figures, page, safe, simulated, table
 from parrot.adapters.report.pictures import MOST_EXAMPLES, Pictures, Room
 from parrot.adapters.report.rationales import example
 from parrot.adapters.report.sampling import Strata
-from parrot.core.errors import ConfigError, RecordError
+from parrot.core.errors import RecordError
 from parrot.core.records.failures import failure_from_record
 from parrot.core.values import Image
 
@@ -50,7 +50,7 @@ class Run(Protocol):
 
 def data_page(run: Run) -> str:
     """The page of a run folder of rationales. Raises ConfigError, and RecordError naming a line."""
-    funnel = _funnel(run.folder / "funnel.json")
+    funnel = read_funnel(run.folder / "funnel.json")
     room = Room()
     show = _Showing(run, Pictures(room), room)
     sections = {
@@ -80,22 +80,6 @@ def _totals(funnel: Mapping[str, Any]) -> str:
             (rationales.get("kept", 0), "rationales kept"),
         ]
     )
-
-
-def _funnel(place: Path) -> dict[str, Any]:
-    """The counts of a run. Raises ConfigError where they are not what a run writes."""
-    found = read_object(place)
-    try:
-        for part in (found["pairs"], found["rationales"], *found["filters"]):
-            for name, value in part.items():
-                if name in {"in", "asked", "came", "kept", "dropped", "undecided", "failed"}:
-                    part[name] = max(int(value), 0)
-        for stage in found["filters"]:
-            stage["reasons"] = {str(k): int(v) for k, v in stage.get("reasons", {}).items()}
-            _ = [stage[name] for name in ("name", "came", "kept", "dropped", "undecided")]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{place} is no funnel of a run: {error!r}") from None
-    return found
 
 
 def _funnel_section(funnel: Mapping[str, Any]) -> str:
