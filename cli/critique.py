@@ -13,11 +13,11 @@ from parrot.adapters.rubrics import rubric_named
 from parrot.backends.images import image_from_path
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
+from parrot.cli.requesting import words
 from parrot.cli.session import open_spec, run_async
 from parrot.core.asks import Failed, Reply, Sampling, whole
 from parrot.core.critiques import NA, Critique, Reading, Score
 from parrot.core.engine import Engine
-from parrot.core.errors import ConfigError
 from parrot.core.formats import Form
 from parrot.core.records.bodies import body_to_record
 from parrot.core.rewards import Reward, Unscored, mean, reward_of
@@ -49,9 +49,9 @@ def critique(
     as_json: options.AsJson = False,
 ) -> None:
     """Has a model judge one image by what was asked for, and prints what it says."""
-    if not request.strip():
-        raise ConfigError("--request is empty: there is nothing to judge the image by")
-    wanted = Request(request, tuple(image_from_path(path) for path in source or ()))
+    wanted = Request(
+        words(request, "--request"), tuple(image_from_path(path) for path in source or ())
+    )
     judged_by = rubric_named(rubric) or rubric_for(wanted)
     prompt = chosen_prompt(layout, reply_format, wording)
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +12,11 @@ import typer
 
 from parrot.adapters.rubrics import rubric_named
 from parrot.adapters.store import SqliteStore
-from parrot.adapters.traces import TraceFolder, requests_in
-from parrot.backends.images import all_black, image_from_path
+from parrot.adapters.traces import TraceFolder
+from parrot.backends.images import all_black
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt, chosen_values
+from parrot.cli.requesting import names_file, requests_of
 from parrot.cli.session import (
     asking_of,
     counted,
@@ -27,7 +27,7 @@ from parrot.cli.session import (
 )
 from parrot.core.asks import Failed, FailureKind, Sampling
 from parrot.core.engine.budget import Price
-from parrot.core.errors import ConfigError, RecordError
+from parrot.core.errors import ConfigError
 from parrot.core.pipelines.rewarding import Rewarding
 from parrot.core.refine import Refining, Trace, gate_of, policy_named, refine_all
 from parrot.core.refine import refine as refined
@@ -194,7 +194,7 @@ def refine(
         drawing_price=drawing_price,
         look=looked_at,
     )
-    requests = _requests(request, source or (), limit)
+    requests = requests_of(request, source or (), limit)
     painter = open_generator_spec(generator, chosen_values(draw or ()), tag=tag)
     judge = open_spec(critic, connections=concurrency, tag=tag)
     checker = open_spec(verifier, connections=concurrency) if verifier else None
@@ -203,7 +203,7 @@ def refine(
     about = {
         "command": "refine",
         "version": _version(),
-        "requests": str(Path(request).resolve()) if _is_file(request) else request,
+        "requests": str(Path(request).resolve()) if names_file(request) else request,
         "generator": painter.id,
         "critic": judge.id,
         "verifier": checker.id if checker else None,
@@ -245,7 +245,7 @@ def refine(
                     async for id_, trace in refine_all(requests, begin, at_once=at_once):
                         rows.append(folder.end(id_, trace))
                         if not as_json:
-                            tell(trace, rows[-1], target, alone=not _is_file(request))
+                            tell(trace, rows[-1], target, alone=not names_file(request))
                 finally:
                     await painter.aclose()
                     if checker is not None:
@@ -255,7 +255,7 @@ def refine(
     asks = run_async(work)
     report = summary(rows) | {"out": str(target), "asks": asks}
     if as_json:
-        print(json.dumps(report | ({} if _is_file(request) else {"result": rows[0]})))
+        print(json.dumps(report | ({} if names_file(request) else {"result": rows[0]})))
     else:
         _tell_summary(report)
     if report["without_image"]:
@@ -275,30 +275,6 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("parrot-rewards")
-
-
-def _is_file(request: str) -> bool:
-    return request.endswith(".jsonl")
-
-
-def _requests(
-    request: str, sources: Iterable[Path], limit: int | None
-) -> Iterator[tuple[str, Request]]:
-    images = tuple(image_from_path(path) for path in sources)
-    if not _is_file(request):
-        if not request.strip():
-            raise ConfigError("the request is empty")
-        return iter((("request", Request(request, images)),))
-    if images:
-        raise ConfigError("--source belongs to a request in words; lines of a file have `sources`")
-    place = Path(request)
-    if not place.is_file():
-        raise ConfigError(f"{place} is no file")
-    # All at once, so that a broken line is told of before anything is drawn.
-    found = list(islice(requests_in(place), limit))
-    if not found:
-        raise RecordError("has no records", file=str(place))
-    return iter(found)
 
 
 def _known_gates(keys: Iterable[str], rubric: Rubric | None) -> None:
