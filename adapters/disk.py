@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from parrot.core.errors import ConfigError, RecordError, StoreError, StoreFullError
 
+_NEAR: Final = 4096  # bytes
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -32,6 +33,34 @@ def refuse_input(out: Path, *given: Path | None) -> None:
             raise ConfigError(
                 f"{out} is what is read here, and would be lost: choose another place"
             )
+
+
+def refuse_taken(
+    out: Path, own: Callable[[Path], bool], *, holds: str, option: str = "--out"
+) -> None:
+    """Raises ConfigError where a file is there that is none of a command's own; an empty one is free.
+
+    holds: what it then holds, for the message.
+    """
+    if out.is_file() and out.stat().st_size and not own(out):
+        raise ConfigError(f"{out} holds {holds}, which would be lost; choose another {option}")
+
+
+def begins(place: Path, text: str) -> bool:
+    """Whether a file begins with a text."""
+    wanted = text.encode()
+    with place.open("rb") as file:
+        return file.read(len(wanted)) == wanted
+
+
+def names_field(place: Path, field: str) -> bool:
+    """Whether a file is one JSON object, with the field among its first. Reads no other file whole."""
+    with place.open("rb") as file:
+        near = json.dumps(field).encode() in file.read(_NEAR)
+    try:
+        return near and field in read_object(place)
+    except ConfigError:
+        return False
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

@@ -55,9 +55,7 @@ def evaluate(
     The protocol has no default: the same answers differ by tens of points with it.
     """
     if json_file is not None and json_file != "-":
-        from parrot.adapters.disk import refuse_input
-
-        refuse_input(Path(json_file), judgements, dev)
+        _refuse_taken(Path(json_file), judgements, dev)
     from parrot.core.evaluation import evaluate as evaluated
     from parrot.core.evaluation import evaluation_protocol
 
@@ -73,6 +71,14 @@ def evaluate(
     report = evaluated(rows, chosen, dev=fitted, seed=seed, resamples=resamples)
     split = dev.name if dev and report.threshold else None
     _tell(report, sure, json_file, split)
+
+
+def _refuse_taken(out: Path, *given: Path | None) -> None:
+    from parrot.adapters.disk import names_field, refuse_input, refuse_taken
+
+    refuse_input(out, *given)
+    holds = "what is no report of parrot evaluate"
+    refuse_taken(out, lambda at: names_field(at, "protocol"), holds=holds, option="--json")
 
 
 def _reliability(

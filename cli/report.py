@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parrot.adapters.disk import refuse_input
+from parrot.adapters.disk import begins, refuse_input, refuse_taken
 from parrot.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def report(
     if not out.parent.is_dir():
         raise ConfigError(f"--out is in {str(out.parent)!r}, which is no folder; make it first")
     refuse_input(out, run, pairs, dev)
+    refuse_taken(out, _is_page, holds="what is no page of parrot report")
     if run.is_dir() or not run.exists():
         if pairs or dev:
             raise ConfigError(f"--pairs and --dev go with a file of judgements; {run} is none")
@@ -62,6 +63,12 @@ def report(
         text = _of_judgements(run, dev, shown, resamples)
     _write(out, text)
     print(f"report: {out}")
+
+
+def _is_page(place: Path) -> bool:
+    from parrot.adapters.report.page import PAGE
+
+    return begins(place, PAGE)
 
 
 def _of_folder(run: Path) -> str:

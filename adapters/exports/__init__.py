@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from parrot.adapters.exports.files import Pictures
-from parrot.adapters.exports.reports import ExportReport, NotForTrainingError, card
+from parrot.adapters.exports.reports import ExportReport, NotForTrainingError, card, is_card
 from parrot.adapters.exports.trainers import TRAIN, TRAINERS, Trainer
-from parrot.core.errors import RecordError, UnknownNameError
+from parrot.core.errors import ConfigError, RecordError, UnknownNameError
 from parrot.core.examples import Example
+
+_FOREIGN: Final = (
+    "run.json",
+    *dict.fromkeys(f"{TRAIN}.{form.suffix}" for form in TRAINERS.values()),
+    *dict.fromkeys(name for form in TRAINERS.values() for name in form.extra_files),
+)
+"""What a folder without a card of ours holds only where it is of something else."""
 
 
 def export_examples(
@@ -25,12 +32,14 @@ def export_examples(
 
     runs: what each run folder says of itself, with its `funnel`, for the card. The same examples
     give the same bytes; on an error nothing new is left. Raises UnknownNameError for the trainer,
-    NotForTrainingError with sources and counts unless allowed, ImageError for a picture that cannot
-    be had, and RecordError where there is nothing to write.
+    ConfigError where the folder holds something else, NotForTrainingError with sources and counts
+    unless allowed, ImageError for a picture that cannot be had, and RecordError where there is
+    nothing to write.
     """
     if trainer not in TRAINERS:
         raise UnknownNameError("trainer", trainer, TRAINERS)
     form, pictures = TRAINERS[trainer], Pictures(folder)
+    _refuse_others(folder, form, trainer)
     try:
         report = _write(examples, folder, form, pictures, allow_no_train=allow_no_train)
     except BaseException:
@@ -40,6 +49,20 @@ def export_examples(
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(card(report, use=form.use, runs=runs), encoding="utf-8")
     return report
+
+
+def _refuse_others(folder: Path, form: Trainer, trainer: str) -> None:
+    place = folder / "README.md"
+    if place.exists():
+        if is_card(place.read_text(encoding="utf-8", errors="replace"), use=form.use):
+            return
+        found = [f"a README.md that is no card of an export for {trainer}"]
+    else:
+        found = [name for name in _FOREIGN if (folder / name).exists()]
+    if found:
+        raise ConfigError(
+            f"{folder} holds {found[0]}, which would be lost or mixed up; choose another --out"
+        )
 
 
 def _write(

@@ -71,13 +71,22 @@ _RUN: Final = (
 )
 
 
+_TITLE: Final = "# Rationales of image preferences\n\nMade with parrot-rewards.\n"
+
+
+def is_card(text: str, *, use: str) -> bool:
+    """Whether a text is the card of an export for the trainer of this use."""
+    trainer = use.partition(":")[0]
+    return text.startswith(_TITLE) and f"\n## Use\n\n{trainer}:" in text
+
+
 def card(report: ExportReport, *, use: str, runs: Iterable[Mapping[str, Any]]) -> str:
     """The data card: what the data is, from where, made by whom, kept by which filters.
 
     use: how the trainer reads it. runs: what each run folder says of itself, with its `funnel`. No
     date and no path of this machine, so that equal data has equal cards.
     """
-    lines = ["# Rationales of image preferences", "", "Made with parrot-rewards.", ""]
+    lines = [_TITLE]
     lines += [f"- examples: {report.examples}, with {report.images} images in all"]
     for title, counts in (
         ("forms", report.forms),

@@ -20,6 +20,13 @@ MOST_TEXT: Final = 4_000
 """Characters of one foreign text; what is longer is cut and says so."""
 _MOST_CELL: Final = 600
 
+PAGE: Final = (
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta http-equiv="Content-Security-Policy" content="'
+    "default-src 'none'; img-src data:; style-src 'sha256-"
+)
+"""What every page of ours begins with."""
+
 # What HTML may not hold, and what would turn the order of the words around it.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef]")
 
@@ -36,10 +43,6 @@ def safe(value: object, most: int = MOST_TEXT) -> str:
 def page(title: str, sections: Mapping[str, str], *, intro: str = "") -> str:
     """The whole page. title, and the sections' titles: ours, not foreign. intro: HTML."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none';"
-        " form-action 'none'"
-    )
     parts = {_anchor(name): (name, body) for name, body in sections.items()}
     links = "".join(f'<li><a href="#{at}">{name}</a></li>' for at, (name, _) in parts.items())
     body = "\n".join(
@@ -47,8 +50,7 @@ def page(title: str, sections: Mapping[str, str], *, intro: str = "") -> str:
         for at, (name, inner) in parts.items()
     )
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"{PAGE}{digest}'; base-uri 'none'; form-action 'none'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#main">To the content</a>\n<header>\n<h1>{title}</h1>\n</header>\n'

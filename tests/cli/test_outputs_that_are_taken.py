@@ -56,6 +56,78 @@ def test_judgements_of_one_model_are_not_those_of_another(parrot, pairs, judged,
     assert "is a folder" in lines[0]
 
 
+@pytest.fixture
+def run(parrot, pairs, tmp_path):
+    asked = ("--teacher", "miniature:teacher", "--filters", "free", "--out", tmp_path / "run")
+    assert parrot("rationalize", pairs, *asked)[0] == 0
+    return tmp_path / "run"
+
+
+def test_a_page_takes_the_place_of_a_page_alone(parrot, pairs, run, judged, tmp_path):
+    for taken in (pairs, run / "rationales.jsonl", judged):
+        refused(parrot("report", run, "--out", taken), taken, taken.read_bytes(), "no page of")
+    foreign = tmp_path / "mine.html"
+    foreign.write_text('<!doctype html>\n<html lang="en">\n<title>mine</title>')
+    refused(parrot("report", run, "--out", foreign), foreign, foreign.read_bytes(), "no page of")
+    for shown in (run, run, judged):
+        assert parrot("report", shown, "--out", tmp_path / "page.html")[0] == 0
+    (tmp_path / "page.html").write_text("")
+    assert parrot("report", run, "--out", tmp_path / "page.html")[0] == 0
+
+
+def test_a_report_of_agreement_takes_the_place_of_one_alone(parrot, pairs, run, judged, tmp_path):
+    asked = ("evaluate", judged, "--protocol", "no-tie-strict", "--resamples", 10, "--json")
+    for taken in (run / "run.json", run / "funnel.json", pairs):
+        refused(parrot(*asked, taken), taken, taken.read_bytes(), "choose another --json")
+    prose = tmp_path / "notes.md"
+    prose.write_text('the "protocol" of a meeting')
+    refused(parrot(*asked, prose), prose, prose.read_bytes(), "no report of parrot evaluate")
+    for _ in range(2):
+        assert parrot(*asked, tmp_path / "told.json")[0] == 0
+
+
+def exported(parrot, run, out, to="llamafactory"):
+    return parrot("export", run, "--to", to, "--out", out)
+
+
+def test_an_export_takes_the_place_of_one_for_the_same_trainer_alone(parrot, run, tmp_path):
+    out = tmp_path / "train"
+    assert exported(parrot, run, out)[0] == 0
+    before = {one.name: one.read_bytes() for one in out.iterdir() if one.is_file()}
+    assert exported(parrot, run, out)[0] == 0
+    assert {one.name: one.read_bytes() for one in out.iterdir() if one.is_file()} == before
+    refused(
+        exported(parrot, run, out, "ms-swift"), out / "README.md", before["README.md"], "ms-swift"
+    )
+    assert {one.name: one.read_bytes() for one in out.iterdir() if one.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["README.md", "train.jsonl", "train.parquet", "dataset_info.json"])
+def test_an_export_leaves_what_is_of_something_else(parrot, run, tmp_path, name):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / name).write_text("my notes")
+    refused(exported(parrot, run, out), out / name, b"my notes", name)
+    assert [one.name for one in out.iterdir()] == [name]
+
+
+def test_an_export_is_not_mixed_into_a_run(parrot, run):
+    before = (run / "run.json").read_bytes()
+    refused(exported(parrot, run, run), run / "run.json", before, "holds run.json")
+    assert not (run / "README.md").exists()
+
+
+@pytest.mark.parametrize("command", ["rationalize", "filter", "project"])
+def test_a_run_leaves_files_of_no_run(parrot, pairs, run, tmp_path, command):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "failed.jsonl").write_text("my notes")
+    model = () if command == "filter" else ("--teacher", "miniature:teacher")
+    asked = (command, pairs if command == "rationalize" else run, *model, "--out", out)
+    refused(parrot(*asked), out / "failed.jsonl", b"my notes", "holds failed.jsonl and no run.json")
+    assert [one.name for one in out.iterdir()] == ["failed.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("about", "said"),
     [({"schema": 99, "command": "rationalize"}, "later"), ({"rate": 1}, "another")],
