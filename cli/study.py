@@ -144,9 +144,9 @@ def _run(folder: Folder, settings: Settings) -> int:
     from parrot.core.errors import ConfigError
     from parrot.core.studies.cells import part_of
 
-    runner = Runner.begun(folder, settings)
     done = {result.cell.id for result in folder.lines.read()}
-    cells = part_of(settings.design.cells, done, settings.part)
+    cells = part_of(settings.design.cells, done, settings.part)  # before anything is written
+    runner = Runner.begun(folder, settings)
     failed = 0
     for number, cell in enumerate(cells, start=1):
         _say({"cell": cell.id, "number": number, "of": len(cells)})

@@ -46,11 +46,17 @@ def told_of(spec: str) -> str:
     return f"{spec}@{digest_of(folder, 'float32')}" if folder.is_dir() else spec
 
 
-def plan_of(folder: Path) -> dict[str, Any]:
-    """What was laid down when the study began. Raises ConfigError where none has begun."""
+def plan_of(folder: Path, primary: str | None = None) -> dict[str, Any]:
+    """What was laid down when the study began; primary: the contrast that it must have named.
+
+    Raises ConfigError where none has begun, or another.
+    """
     if not (folder / PLAN).exists():
         raise ConfigError(f"{folder} holds no study")
-    return read_object(folder / PLAN)
+    plan = read_object(folder / PLAN)
+    if primary is not None and plan.get("primary") != primary:
+        raise ConfigError(f"{folder} holds another study: {plan.get('primary')}, not {primary}")
+    return plan
 
 
 @frozen(slots=True)

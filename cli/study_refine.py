@@ -58,7 +58,7 @@ def refine(
         if left:
             _threads(threads)
             Study(out, generator, how, critic, requests, rounds, _say).run(left)
-    found = report_of(lines_of(out).read(), rounds=plan_of(out)["rounds"])
+    found = report_of(lines_of(out).read(), rounds=plan_of(out, PRIMARY)["rounds"])
     table, plain = table_of(found), report_to_dict(found)
     (out / "report.md").write_text(table + "\n", encoding="utf-8")
     (out / "report.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

@@ -141,9 +141,9 @@ def _report(out: Path, *, as_json: bool) -> None:
     """Writes report.md, report.json and a plot along each of steps, KL and gain."""
     from parrot.cli.study_files import plan_of, tuned_lines
     from parrot.core.studies.tuned_plot import ACROSS, plot_of
-    from parrot.core.studies.tuned_report import report_of, report_to_dict, table_of
+    from parrot.core.studies.tuned_report import PRIMARY, report_of, report_to_dict, table_of
 
-    plan_of(out)
+    plan_of(out, PRIMARY)
     found = report_of(tuned_lines(out).read())
     table, plain = table_of(found), report_to_dict(found)
     (out / "report.md").write_text(table + "\n", encoding="utf-8")

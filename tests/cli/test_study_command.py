@@ -103,6 +103,8 @@ def test_what_makes_no_study_is_one_line(monkeypatch, capsys, tmp_path, base):
     for option, said in (("--sizes", "a"), ("--arms", "none"), ("--budget", "vast")):
         assert run(monkeypatch, *what, "--base", base, option, said) == 2
         assert said in capsys.readouterr().err
+    assert run(monkeypatch, *what, "--base", base, "--part", "3/2") == 2
+    assert "there is no part 3 of 2" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
 

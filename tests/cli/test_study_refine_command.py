@@ -9,6 +9,7 @@ pytest.importorskip("numpy", reason="the miniature needs the extra miniature")
 from typer.testing import CliRunner
 
 from parrot.cli import app
+from parrot.core.errors import ConfigError
 
 HOW = ["--generator", "miniature:painter", "--critic", "miniature:teacher"]
 SMALL = ["--requests", "4", "--rounds", "2"]
@@ -60,3 +61,12 @@ def test_bad_input_ends_in_one_line(tmp_path, more, said):
 def test_a_report_of_no_study_says_so(tmp_path):
     ended = studied(tmp_path, "--report")
     assert "holds no study" in str(ended.exception or "") + ended.output
+
+
+@pytest.mark.parametrize("study", ["refine", "rewards"])
+def test_a_report_of_another_study_says_which_it_is(study, tmp_path):
+    (tmp_path / "plan.json").write_text('{"primary": "anchored-full against blind-agree"}')
+    ended = CliRunner().invoke(app, ["study", study, "--out", str(tmp_path), "--report"])
+    assert isinstance(ended.exception, ConfigError)
+    assert "holds another study: anchored-full against blind-agree" in str(ended.exception)
+    assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
