@@ -26,18 +26,26 @@ _TYPES: Final = {
     "pairs_at": str,
     "images_root": str,
     "filters": list,
+    "shard": str,
+    "shards": list,
 }
 
 
 def about_of(folder: Path) -> dict[str, Any]:
     """What a folder's `run.json` says. Raises ConfigError where it is broken or of a later version."""
-    place = folder / "run.json"
+    return read_about(folder / "run.json")
+
+
+def read_about(place: Path) -> dict[str, Any]:
+    """What a file says of a run. Raises ConfigError as `about_of`."""
     about = read_object(place)
     for name, kind in _TYPES.items():
         if about.get(name) is not None and not isinstance(about[name], kind):
             raise ConfigError(f"{place} is broken: {name} is {about[name]!r}")
+    if not all(isinstance(one, str) for one in about.get("shards") or ()):
+        raise ConfigError(f"{place} is broken: shards is {about['shards']!r}")
     if about.get("schema", 1) > RUN_SCHEMA:
-        raise ConfigError(f"{folder} was written by a later version of this library; upgrade")
+        raise ConfigError(f"{place} was written by a later version of this library; upgrade")
     return about
 
 

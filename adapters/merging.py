@@ -14,11 +14,13 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
+from parrot.adapters.begun import about_of, pairs_before
 from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.adapters.entries import FILE_OF, OUTCOMES
+from parrot.adapters.judgements import about_judgements, judged_before, write_about
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.funnel import Funnel, Stage
-from parrot.core.merging import Entry, about_merged, check_alike, merged
+from parrot.core.merging import Entry, about_merged, check_alike, merged, shards_of
 from parrot.core.outcomes import End
 from parrot.core.records.failures import failure_from_record
 from parrot.core.records.verdicts import verdict_from_record
@@ -29,13 +31,16 @@ _KEPT: Final = "the runs that were to be merged are as they were"
 def merge_runs(folders: Sequence[Path], out: Path) -> tuple[dict[str, Any], Funnel]:
     """Writes the whole of run folders to `out`; returns its `run.json` and its funnel.
 
-    Raises ConfigError for runs of different settings or pairs, RecordError for a broken line, and
+    Raises ConfigError for runs of different settings or pairs and where `out` holds another run or
+    one of more, RecordError for a broken line, and
     StoreError where nothing can be written; then `out` is as it was.
     """
-    abouts = {str(folder): read_object(folder / "run.json") for folder in folders}
+    abouts = {str(folder): about_of(folder) for folder in folders}
     marginal = {name: _is_marginal(Path(name)) for name in abouts}
     check_alike({name: {**about, "marginal": marginal[name]} for name, about in abouts.items()})
     about = about_merged(list(abouts.values()))
+    if pairs_before(out, about):
+        _refuse_less(out, about_of(out), about)
     streams = [_entries(folder) for folder in folders]
     funnel = write_run(streams, about, out, marginal=any(marginal.values()))
     _copy_images(folders, out)
@@ -65,19 +70,35 @@ def write_run(
     return funnel
 
 
-def merge_judgements(files: Sequence[Path], out: Path) -> int:
-    """Writes the whole of files of judgements to `out`; returns how many pairs it has.
+def merge_judgements(files: Sequence[Path], out: Path) -> tuple[dict[str, Any], int]:
+    """Writes the whole of files of judgements to `out`; returns what is said beside it, and its pairs.
 
-    Raises ConfigError for files of different pairs or of a version that told no places.
+    Raises ConfigError for files of different settings or pairs or of a version that told neither
+    them nor places, and where `out` holds something else or judgements of more.
     """
-    pairs = 0
+    abouts = {str(file): about_judgements(file) for file in files}
+    check_alike(abouts)
+    # A file of judgements is there when it is done: what an earlier merge lacked may be here now.
+    about, pairs = about_merged([{**one, "status": "done"} for one in abouts.values()]), 0
+    earlier = judged_before(out, about)
+    if earlier:
+        _refuse_less(out, earlier, about)
     with explained(out, _KEPT):
         out.parent.mkdir(parents=True, exist_ok=True)
     with _Replaced(out.parent, (out.name,)) as written:
         for entry in merged([_judged(file) for file in files]):
             written.write(out.name, b"".join(entry.lines[entry.end]))
             pairs += 1
-    return pairs
+    write_about(out, about)
+    return about, pairs
+
+
+def _refuse_less(out: Path, earlier: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """Raises ConfigError where what is to take a whole's place covers less of the input than it."""
+    was, now = shards_of(earlier), shards_of(about)
+    if now is not None and (was is None or not was <= now):
+        held = f"shard {', '.join(map(str, sorted(was)))}" if was else "the whole input"
+        raise ConfigError(f"{out} holds {held}, of which some would be lost; choose another --out")
 
 
 class _Replaced:

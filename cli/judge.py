@@ -11,18 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from parrot.adapters.datasets.reading import check_pairs, read_pairs
-from parrot.adapters.disk import object_of, refuse_input
+from parrot.adapters.disk import refuse_input
 from parrot.adapters.exports.files import Write, lines
+from parrot.adapters.judgements import write_about
 from parrot.adapters.rubrics import rubric_named
 from parrot.backends.images import black
 from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
 from parrot.cli.judge_head import HEAD, head_judgements, opened_head
+from parrot.cli.judged import Given, about_judging, refuse_others
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import share_of, store_at
 from parrot.core.asks import FailureKind, Sampling
 from parrot.core.candidates import Order
-from parrot.core.errors import ConfigError, RecordError
+from parrot.core.errors import ConfigError
 from parrot.core.expecting import TOP
 from parrot.core.formats import Form
 from parrot.core.judgements import Judged
@@ -149,6 +151,7 @@ def judge(
     if probe is not None:
         source = probed(source, chosen_member(Probe, "probe", probe), black=black)
     mark = {"probe": probe} if probe else {}
+    given = Given(pairs, schema, images_root, share)
     tally = Tally()
 
     def keep(found: tuple[Judged, ...] | Unloadable, write: Write) -> None:
@@ -156,13 +159,16 @@ def judge(
 
     if parse_spec(model).kind == HEAD:
         head = opened_head(model, how)
-        _refuse_others(out, head.id, probe)
+        about = about_judging(given, how, head.id, probe)
+        refuse_others(out, given, how, about)
         _write_all(head_judgements(head, source, how.orders), out, keep)
+        write_about(out, about)
         told = {**tally.to_dict(), **mark, "model": head.id, "asks": None}
         _tell(told, out, as_json=as_json)
         return
     judge_model = open_spec(model, connections=concurrency, tag=tag)
-    _refuse_others(out, judge_model.id, probe)
+    about = about_judging(given, how, judge_model.id, probe)
+    refuse_others(out, given, how, about)
     asking = asking_of(locals(), judge_model)
     an_ask = 1 if how.form is Form.PAIRWISE else 2
     total = share.about(checked.pairs) * len(how.places) * an_ask
@@ -173,29 +179,11 @@ def judge(
             async with engine_on(judge_model, store, asking, total=total) as (engine, meter):
                 async for found in judging(source, engine, how):
                     keep(found, write)
+        write_about(out, about)
         return counted(meter.progress, asking.prices)
 
     asks = run_async(work)
     _tell({**tally.to_dict(), **mark, "model": judge_model.id, "asks": asks}, out, as_json=as_json)
-
-
-def _refuse_others(out: Path, model: str, probe: str | None) -> None:
-    """Raises ConfigError where the file holds something else than judgements of this model, shown
-    the same.
-    """
-    if out.is_dir():
-        raise ConfigError(f"--out is a file of judgements; {out} is a folder")
-    if not out.exists() or not out.stat().st_size:
-        return
-    try:
-        with out.open("rb") as lines:
-            said = object_of(next(lines), out, 1)
-    except RecordError:
-        said = {}
-    if (said.get("model"), said.get("probe")) != (model, probe):
-        shown = f" under --probe {said['probe']}" if said.get("probe") else ""
-        what = f"judgements of {said['model']}{shown}" if said.get("model") else "no judgements"
-        raise ConfigError(f"{out} holds {what}, which would be lost; choose another --out")
 
 
 def _write_all(

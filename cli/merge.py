@@ -33,22 +33,28 @@ def merge(
     if out.resolve() in [run.resolve() for run in runs]:
         raise ConfigError(f"{out} is one of the runs: choose another --out")
     if all(run.is_file() for run in runs):
-        pairs = merge_judgements(runs, out)
+        about, pairs = merge_judgements(runs, out)
         join_stores([_store_of(run) for run in runs], _store_of(out))
         print(json.dumps({"pairs": pairs}) if as_json else f"judgements of {pairs} pairs: {out}")
+        _tell_status(about)
+        _end(about)
         return
     folders = [RunFolder(run).folder for run in runs]
     about, funnel = merge_runs(folders, out)
     join_stores([folder / "store.sqlite" for folder in folders], out / "store.sqlite")
     _tell_status(about)
     tell_run(funnel.to_dict(), out, as_json=as_json)
-    if about["status"] != "done":
-        raise typer.Exit(1)
+    _end(about)
 
 
 def _tell_status(about: dict[str, Any]) -> None:
     if about["status"] != "done":
         typer.echo(f"not the whole input: {about['status']}", err=True)
+
+
+def _end(about: dict[str, Any]) -> None:
+    if about["status"] != "done":
+        raise typer.Exit(1)
 
 
 def _store_of(file: Path) -> Path:

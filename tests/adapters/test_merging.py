@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parrot.adapters.judgements import about_judgements, write_about
 from parrot.adapters.merging import merge_judgements, merge_runs
 from parrot.adapters.runs import RunFolder, RunWriter
 from parrot.core.asks import Failed, FailureKind
@@ -128,23 +129,97 @@ def test_a_run_that_lacks_a_line_is_told_of(tmp_path):
         merge_runs([one], tmp_path / "merged")
 
 
-def test_judgements_that_have_a_winner_are_better_than_none(tmp_path):
-    def judged(name, *failures):
-        rows = [{"pair_id": "x", "place": 0, "failure": f and {"kind": f}} for f in failures]
-        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return tmp_path / name
+JUDGING = {"model": "m", "form": "pairwise", "pairs": "p", "status": "done"}
 
-    files = [judged("none", "timeout", "timeout"), judged("half", "image", None)]
+
+def judged(file, *rows, **said):
+    place = {"pair_id": "x", "place": 0, "model": "m"}
+    file.write_text("".join(json.dumps(place | row) + "\n" for row in rows))
+    write_about(file, JUDGING | said)
+    return file
+
+
+def test_judgements_that_have_a_winner_are_better_than_none(tmp_path):
+    def failed(name, *kinds):
+        return judged(tmp_path / name, *({"failure": kind and {"kind": kind}} for kind in kinds))
+
+    files = [failed("none", "timeout", "timeout"), failed("half", "image", None)]
     for order in (files, files[::-1]):
         merge_judgements(order, tmp_path / "out")
         assert (tmp_path / "out").read_text() == files[1].read_text()
 
 
 def test_judgements_without_places_are_told_of(tmp_path):
-    (tmp_path / "old").write_text('{"pair_id": "x"}\n')
     with pytest.raises(ConfigError, match="again"):
-        merge_judgements([tmp_path / "old"], tmp_path / "out")
+        merge_judgements([judged(tmp_path / "old", {"place": None})], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_judgements_of_which_nothing_is_said_are_told_of(tmp_path):
+    file = judged(tmp_path / "old", {})
+    (tmp_path / "old.run.json").unlink()
+    with pytest.raises(ConfigError, match=r"no old\.run\.json beside it.*again"):
+        merge_judgements([file], tmp_path / "out")
+    (tmp_path / "old.run.json").write_text('{"shards": [5]}')
+    with pytest.raises(ConfigError, match=r"old\.run\.json is broken: shards"):
+        merge_judgements([file], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "other", [{"model": "n"}, {"form": "pointwise"}, {"samples": 2}, {"pairs": "q"}]
+)
+def test_judgements_of_different_settings_are_not_merged(tmp_path, other):
+    files = [judged(tmp_path / "one", {}), judged(tmp_path / "two", {}, **other)]
+    with pytest.raises(ConfigError, match=f"different settings .{next(iter(other))}"):
+        merge_judgements(files, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_shards_of_judgements_that_are_missing_are_named(tmp_path):
+    out = tmp_path / "out"
+    # A part may hold no pair at all, and is there all the same.
+    parts = [judged(tmp_path / f"{n}", *([{}] * (n == 1)), shard=f"{n}/3") for n in (1, 2, 3)]
+    about, pairs = merge_judgements(parts[:2], out)
+    assert (about["status"], pairs) == ("stopped: no shard 3/3", 1)
+    about, _ = merge_judgements([out, parts[2]], tmp_path / "whole")
+    assert about == about_judgements(tmp_path / "whole")
+    assert (about["status"], about.get("shards")) == ("done", None)
+    assert (tmp_path / "whole").read_text() == parts[0].read_text()
+
+
+def test_a_whole_does_not_give_way_to_its_parts(tmp_path):
+    parts = [judged(tmp_path / f"{n}", {}, shard=f"{n}/2") for n in (1, 2)]
+    for _ in range(2):
+        merge_judgements(parts, tmp_path / "out")
+    before = (tmp_path / "out").read_text()
+    with pytest.raises(ConfigError, match="holds the whole input, of which some would be lost"):
+        merge_judgements(parts[:1], tmp_path / "out")
+    with pytest.raises(ConfigError, match="holds shard 1/2, of which some would be lost"):
+        merge_judgements(parts[1:], parts[0])
+    runs = [write(tmp_path / f"run {n}", [], Shard(2, n)) for n in (1, 2)]
+    for part in runs:
+        (part / "funnel.json").write_text('{"pairs": {"in": 1}, "rationales": {}, "filters": []}')
+    with pytest.raises(ConfigError, match="holds shard 1/2, of which some would be lost"):
+        merge_runs(runs[1:], runs[0])
+    assert (tmp_path / "out").read_text() == before
+
+
+@pytest.mark.parametrize("line", ['{"id": "x", "label": "A"}\n', "notes\n", '{"model": "m"}\n'])
+def test_judgements_do_not_take_the_place_of_something_else(tmp_path, line):
+    (tmp_path / "mine.jsonl").write_text(line)
+    with pytest.raises(ConfigError, match="holds no judgements, which would be lost"):
+        merge_judgements([judged(tmp_path / "one", {})], tmp_path / "mine.jsonl")
+    assert (tmp_path / "mine.jsonl").read_text() == line
+
+
+def test_a_merged_run_does_not_take_the_place_of_another_or_of_no_run(tmp_path):
+    one, other = write(tmp_path / "one", []), write(tmp_path / "other", [])
+    (other / "run.json").write_text(json.dumps(ABOUT | {"teacher": "n", "status": "done"}))
+    with pytest.raises(ConfigError, match="holds another run"):
+        merge_runs([one], other)
+    (other / "run.json").unlink()
+    with pytest.raises(ConfigError, match=r"and no run\.json"):
+        merge_runs([one], other)
 
 
 @pytest.mark.parametrize("line", ['{"pair_id": "a"}\n', "[]\n", '{"pair_id": "a", "prov\n'])
