@@ -21,7 +21,7 @@ def import_(
         str,
         typer.Argument(
             metavar="FILE|hub:NAME",
-            help="A JSONL, JSON or Parquet file, a folder of them, or a Hugging Face dataset.",
+            help="A JSONL, JSON, CSV, TSV or Parquet file, a folder of them, or a hub dataset.",
         ),
     ],
     *,
@@ -57,8 +57,10 @@ def import_(
     """Reads a dataset and writes plain pairs with their images beside them."""
     from parrot.adapters.datasets.writing import UNLOADABLE, write_pairs
 
-    if bool(schema) == bool(column_map):
+    if not (schema or column_map):
         raise ConfigError("name the dataset with --from, or map its columns with --map")
+    if schema and column_map:
+        raise ConfigError("one of --from and --map is taken, not both: --from knows its columns")
     if schema and (labels or constant or preferred_first):
         raise ConfigError("--labels, --set and --preferred-first go with --map")
     chosen = _schema(schema, column_map, labels, constant or [], preferred_first=preferred_first)

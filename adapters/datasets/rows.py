@@ -1,4 +1,4 @@
-"""Rows of files, one after another: JSON Lines (plain or gzip), Parquet, or one JSON array.
+"""Rows of files, one after another: JSON Lines, Parquet, one JSON array, or CSV and TSV.
 
 Knows files and places (file and line), not what the rows mean. Memory holds one row, or one small
 batch of a Parquet file; only a JSON object around an array is read whole.
@@ -6,6 +6,7 @@ batch of a Parquet file; only a JSON object around an array is read whole.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -21,9 +22,11 @@ from parrot.adapters.datasets.parquet import parquet_rows
 from parrot.core.errors import ConfigError, RecordError
 
 Row = Mapping[str, Any]
+PAIRS = "pairs.jsonl"
 PARQUET = (".parquet", ".pq")
 LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 ARRAYS = (".json", ".json.gz")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _CHUNK = 1 << 20
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _DECODE = json.JSONDecoder().raw_decode
@@ -57,12 +60,18 @@ def placed_rows(path: str | Path, *, images: bool = True) -> Iterator[PlacedRow]
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file, or the files of one ending in a folder, by name. Raises ConfigError."""
+    """The file, or of a folder its `pairs.jsonl`, else its files of one ending, by name.
+
+    Raises ConfigError.
+    """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise ConfigError(f"there is no file {str(path)!r}")
-    for endings in (PARQUET, LINES, ARRAYS):
+    # What is written beside the pairs, such as what could not be loaded, is none of them.
+    if (path / PAIRS).is_file():
+        return [path / PAIRS]
+    for endings in (PARQUET, LINES, ARRAYS, TABLES):
         found = sorted(p for p in path.iterdir() if p.name.lower().endswith(endings))
         if found:
             return found
@@ -70,7 +79,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _known() -> str:
-    return ", ".join((*LINES, *PARQUET, *ARRAYS))
+    return ", ".join((*LINES, *PARQUET, *ARRAYS, *TABLES))
 
 
 def _rows(file: Path, images: bool) -> Iterator[tuple[int, Row]]:  # noqa: FBT001 - passed on
@@ -81,6 +90,8 @@ def _rows(file: Path, images: bool) -> Iterator[tuple[int, Row]]:  # noqa: FBT00
         return _line_rows(file)
     if name.endswith(ARRAYS):
         return _array_rows(file)
+    if name.endswith(TABLES):
+        return _table_rows(file)
     raise ConfigError(f"{str(file)!r} has none of the endings that can be read: {_known()}")
 
 
@@ -119,6 +130,39 @@ def _named(row: Any, file: Path, number: int) -> Row:
     if not isinstance(row, dict):
         raise RecordError("not an object of named fields", file=str(file), line=number)
     return row
+
+
+def _table_rows(file: Path) -> Iterator[tuple[int, Row]]:
+    """Rows under a line of names, each with the line it begins in; every value is its text."""
+    tabs, number = file.name.lower().endswith((".tsv", ".tsv.gz")), 1
+    try:
+        with (
+            _opened(file) as binary,
+            io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text,
+        ):
+            cells = csv.reader(text, delimiter="\t" if tabs else ",", strict=True)
+            names = _names(next(cells, []), file)
+            number = cells.line_num + 1
+            for row in cells:
+                if row:
+                    yield number, _under(names, row, file, number)
+                number = cells.line_num + 1
+    except (UnicodeDecodeError, csv.Error, *_DAMAGE) as error:
+        message = f"no sound {'TSV' if tabs else 'CSV'} in UTF-8: {error}"
+        raise RecordError(message, file=str(file), line=number) from None
+
+
+def _names(row: list[str], file: Path) -> list[str]:
+    if twice := sorted({name for name in row if row.count(name) > 1}):
+        raise RecordError(f"two columns are named {twice[0]!r}", file=str(file), line=1)
+    return row
+
+
+def _under(names: list[str], row: list[str], file: Path, number: int) -> Row:
+    if len(row) != len(names):
+        message = f"{len(row)} values under {len(names)} names"
+        raise RecordError(message, file=str(file), line=number)
+    return dict(zip(names, row, strict=True))
 
 
 def _array_rows(file: Path) -> Iterator[tuple[int, Row]]:

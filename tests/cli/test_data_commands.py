@@ -65,6 +65,16 @@ def test_import_maps_columns(folder, parrot):
     assert {(p.licence, p.may_train) for p in pairs} == {("MIT", False)}
 
 
+@pytest.mark.parametrize(("name", "mark"), [("votes.csv", ","), ("votes.tsv", "\t")])
+def test_import_reads_tables_of_text(folder, parrot, name, mark):
+    lines = [("text", "l", "r", "pick"), ('"a cat, ""here"""', "good.png", "worse.png", "1")]
+    (folder / name).write_text("".join(mark.join(line) + "\n" for line in lines))
+    command = ("import", folder / name, "--map", MAP, "--labels", "0=A,1=B")
+    assert parrot(*command, "--out", folder / "out")[0] == 0
+    [pair] = read_pairs(folder / "out" / "pairs.jsonl")
+    assert (pair.request.prompt, pair.label) == ('a cat, "here"', "B")
+
+
 def test_import_tells_what_could_not_be_loaded(folder, parrot):
     file = rows_file(folder, [row(0), row(1, r="gone.png")])
     status, said, _ = parrot("import", file, "--map", MAP, "--out", folder / "out")
@@ -101,6 +111,7 @@ def test_import_takes_a_folder_as_a_hub_dataset(folder, parrot):
     [
         (["rows.jsonl", "--map", MAP, "--labels", "x=C"], 2, "VALUE=MEANING"),
         (["rows.jsonl"], 2, "--from"),
+        (["rows.jsonl", "--from", "hpdv3", "--map", MAP], 2, "one of --from and --map is taken"),
         (["rows.jsonl", "--from", "hpd"], 2, "Did you mean 'hpdv3'"),
         (["rows.jsonl", "--from", "hpdv3", "--labels", "0=A"], 2, "--map"),
         (["rows.jsonl", "--map", MAP, "--set", "licence"], 2, "field=value"),

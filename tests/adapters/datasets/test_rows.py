@@ -124,9 +124,9 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, name):
 def test_what_cannot_be_read_at_all_is_the_callers_mistake(tmp_path):
     with pytest.raises(ConfigError, match="no file"):
         list(placed_rows(tmp_path / "gone.jsonl"))
-    (tmp_path / "x.csv").write_text("a,b")
+    (tmp_path / "x.xlsx").write_text("a,b")
     with pytest.raises(ConfigError, match=r"\.parquet"):
-        list(placed_rows(tmp_path / "x.csv"))
+        list(placed_rows(tmp_path / "x.xlsx"))
     with pytest.raises(ConfigError, match="holds no"):
         list(placed_rows(tmp_path))
 
@@ -159,3 +159,48 @@ def test_ids_are_found_again_where_they_were():
         assert [seen.add(f"id {n}", f"f:{n}") for n in range(1000)] == [None] * 1000
         assert seen.add("id 7", "f:1001") == "f:7"
         assert seen.add("\ud800", "f:1002") is None
+
+
+CELLS = 'prompt,n,note\r\n"a fox, ""red""\nand a hen",007,\r\n\r\né,1.0,NA\r\n'
+TEXTS = [
+    {"prompt": 'a fox, "red"\nand a hen', "n": "007", "note": ""},
+    {"prompt": "é", "n": "1.0", "note": "NA"},
+]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "X.CSV", "x.csv.gz", "x.tsv", "x.TSV.gz"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_table_gives_texts_as_they_are_and_the_line_they_begin_in(tmp_path, name, mark):
+    text = CELLS.replace(",", "\t") if "tsv" in name.lower() else CELLS
+    data = mark + text.replace("fox\t", "fox,").encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    for found in (placed_rows(tmp_path / name), placed_rows(tmp_path)):
+        rows = list(found)
+        assert [row for _, row in rows] == TEXTS
+        assert [(place.line, place.index) for place, _ in rows] == [(2, 0), (5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "said"),
+    [
+        (b"a,b\n1\n", 2, "1 values under 2 names"),
+        (b"a,b\n1,2\n1,2,3\n", 3, "3 values under 2 names"),
+        (b"a,a\n1,2\n", 1, "two columns are named 'a'"),
+        (b'a,b\n1,2\n"1,2\n3,4\n', 3, "no sound CSV"),
+        (b'a,b\n"1"x,2\n', 2, "no sound CSV"),
+        (b"a,b\n1,\xff\n", None, "no sound CSV"),
+    ],
+)
+def test_a_broken_table_is_told_with_its_place(tmp_path, data, line, said):
+    file = tmp_path / "x.csv"
+    file.write_bytes(data)
+    with pytest.raises(RecordError, match=said) as caught:
+        list(placed_rows(file))
+    assert caught.value.file == str(file)
+    assert line in (None, caught.value.line)
+
+
+def test_a_table_without_rows_has_none(tmp_path):
+    for text in ("", "a,b\n"):
+        (tmp_path / "x.csv").write_text(text)
+        assert list(placed_rows(tmp_path / "x.csv")) == []
