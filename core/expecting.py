@@ -22,7 +22,7 @@ TOP: Final = 20
 """Alternatives to ask for: as many as servers give."""
 _FIELD = re.compile(
     r"^[^\w\n]*(?:\d{1,2}[.)][^\w\n]*)?(?:"
-    r"Score(?:[ _](?P<side>[AB]))?[^\w\n]*[:：][^\w\n]*(?P<score>\d(?:\.\d+)?)(?![\w.])"
+    r"Score(?:[ _](?P<side>[AB]))?[^\w\n]*[:：][^\w\n]*(?P<score>\d(?:\.\d+)?)(?!\w|\.\d)"
     r"|Winner[^\w\n]*[:：][^\w\n]*(?P<winner>A|B|Tie)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -41,18 +41,19 @@ def expected(reply: Reply, scale: Scale) -> Reply | None:
         return None
     ends = list(accumulate(len(one.token) for one in spelt))
     sides: dict[str, float] = {}
-    text, at = "", 0
+    text, at, found = "", 0, False
     for field in _FIELD.finditer(reply.text):
         if field["score"]:
-            start, end = field.span("score")
+            (start, end), found = field.span("score"), True
             value = float(field["score"]) + lean(spelt[bisect_right(ends, start)], scale)
             sides[(field["side"] or "").upper()] = value = scale.clipped(value)
             said = f"{value:.4f}"
         else:
             start, end = field.span("winner")
             said = _winner(sides) or field["winner"]
+            sides = {}  # what the next dimension lacks is not to be had from this one
         text, at = text + reply.text[at:start] + said, end
-    return evolve(reply, text=text + reply.text[at:], logprobs=None) if sides else None
+    return evolve(reply, text=text + reply.text[at:], logprobs=None) if found else None
 
 
 def weighed(reply: Reply, scale: Scale) -> Reply | Failed:

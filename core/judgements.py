@@ -58,10 +58,12 @@ class Judgement:
 
     @property
     def gap(self) -> float | None:
-        """Score A minus score B; None where there are no scores."""
+        """Score A minus score B to eight digits, so that gaps of one size are equal; None where there
+        are no scores.
+        """
         if self.score_a is None or self.score_b is None:
             return None
-        return self.score_a - self.score_b
+        return round(self.score_a - self.score_b, 8)
 
     def mirrored(self) -> Judgement:
         """The same judgement of the mirrored pair; what the model saw stays, so `answer` does."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -22,10 +23,17 @@ from parrot.core.values import Request
 
 @frozen(slots=True)
 class Scale:
-    """Scores run from `low` (worst) to `high` (best), both included."""
+    """Scores run from `low` (worst) to `high` (best), both included.
+
+    Raises ConfigError unless both are finite and the worst is below the best.
+    """
 
     low: float = 1.0
     high: float = 4.0
+
+    def __attrs_post_init__(self) -> None:
+        if not -math.inf < self.low < self.high < math.inf:
+            raise ConfigError(f"a scale runs from a worst score up to a best, not {self}")
 
     def holds(self, score: float) -> bool:
         return self.low <= score <= self.high
@@ -113,7 +121,9 @@ class Dimension:
 
 @frozen(slots=True, cache_hash=True)  # caches of prompts and readers are keyed by it
 class Rubric:
-    """Dimensions in the order replies carry them, on one scale. Keys and headings are unique."""
+    """Dimensions in the order replies carry them, on one scale. Keys and headings are unique, and
+    every level lies on the scale: raises ConfigError.
+    """
 
     name: str
     dimensions: tuple[Dimension, ...] = field(validator=validators.min_len(1))
@@ -124,6 +134,10 @@ class Rubric:
         for names in ([d.key for d in judged], [d.heading.casefold() for d in judged]):
             if len(set(names)) != len(names):
                 raise ConfigError(f"rubric {self.name!r} has two dimensions of one name")
+        for level in (level for one in judged for level in one.levels):
+            if not self.scale.holds(level.score):
+                off = f"level {level.name!r} at {level.score:g}, which is off its scale"
+                raise ConfigError(f"rubric {self.name!r} has a {off}")
 
     def __getitem__(self, key: str) -> Dimension:
         for dimension in self.dimensions:
@@ -141,7 +155,13 @@ class Rubric:
 
     @property
     def digest(self) -> str:
-        """16 hex digits that change with any change of meaning."""
+        """16 hex digits that change with any change of meaning; of a predicate the name counts.
+
+        Raises ConfigError for one that has no name of its own, such as a lambda or a partial.
+        """
+        for one in self.dimensions:
+            if "<" in getattr(one.applies, "__qualname__", "<"):
+                raise ConfigError(f"rubric {self.name!r}: {one.key} has a predicate without a name")
         text = json.dumps(rubric_to_dict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

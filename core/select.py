@@ -36,11 +36,16 @@ def one_per_order(candidates: Sequence[Candidate], /) -> Sequence[Candidate]:
 class BestOf:
     """The `count` survivors whose re-prediction gives the label the highest probability.
 
-    by: the evidence ranked on, `masked` or `sighted`; candidates without it come last, in order.
+    by: the evidence ranked on, `masked` or `sighted`, gathered with log-probabilities; candidates
+    without it come last, in order.
     """
 
     count: int = field(default=1, validator=validators.ge(1))
     by: str = "masked"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.by,)
 
     def __call__(self, candidates: Sequence[Candidate], /) -> Sequence[Candidate]:
         ranked = sorted(candidates, key=self._odds, reverse=True)

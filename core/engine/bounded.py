@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from parrot.core.asks import Reply
+from parrot.core.asks import Finish, Reply
 from parrot.core.engine.memory import supersedes
 from parrot.core.errors import ConfigError
 from parrot.core.interfaces import Key, Record, Store
@@ -36,9 +36,10 @@ class BoundedStore:
         found = {key: self._records[key] for key in keys if key in self._records}
         for key in found:
             self._used.move_to_end(key)
-        missing = [key for key in keys if key not in found]
-        if missing and self._behind is not None:
-            return {**self._behind.get(missing), **found}
+        lacking = [key for key in keys if key not in found or not _whole(found[key])]
+        if lacking and self._behind is not None:
+            better = self._behind.get(lacking).items()
+            found |= {k: r for k, r in better if k not in found or supersedes(r, found[k])}
         return found
 
     def put(self, records: Iterable[Record], /) -> None:
@@ -55,3 +56,7 @@ class BoundedStore:
     def scan(self) -> Iterator[Record]:
         """What is here in the order in which its key came; not what lies behind."""
         yield from tuple(self._records.values())
+
+
+def _whole(record: Record) -> bool:
+    return isinstance(record.outcome, Reply) and record.outcome.finish is Finish.END

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from attrs import field, frozen, validators
+from attrs import define, field, frozen, validators
 
 from parrot.core.asks import FailureKind
 from parrot.core.errors import (
@@ -84,6 +84,33 @@ def decide(
         tried = f"given up after {elapsed:.0f} s"
         return GiveUp(kind_of(error), f"{error} ({tried}, next try due in {wait:.0f} s)")
     return RetryAfter(wait)
+
+
+@define(slots=True)
+class Tries:
+    """The tries of one thing that failed so far; each sort of error is counted for itself.
+
+    began: the time of the first, in seconds.
+    """
+
+    key: bytes
+    policy: RetryPolicy
+    began: float
+    failed: int = 0
+    throttled: int = 0
+
+    def after(self, error: ModelError, now: float) -> RetryAfter | GiveUp:
+        """What follows the next try, which failed so."""
+        of_load = isinstance(error, ThrottledError)
+        self.throttled += of_load
+        self.failed += not of_load
+        return decide(
+            error,
+            attempt=self.throttled if of_load else self.failed,
+            elapsed=now - self.began,
+            jitter=jitter_of(self.key, self.throttled + self.failed),
+            policy=self.policy,
+        )
 
 
 def _wait(named: float | None, attempt: int, jitter: float, policy: RetryPolicy) -> float:

@@ -89,6 +89,7 @@ class Stream(Generic[T]):
     async def answers(self) -> AsyncIterator[Done[T]]:
         """Each job with its answers. At the end all is committed; raises what ended the run."""
         feeder = asyncio.get_running_loop().create_task(self._feed())
+        feeder.add_done_callback(self._fed)
 
         def ended() -> None:
             feeder.cancel()
@@ -164,6 +165,13 @@ class Stream(Generic[T]):
                 most = min(2 * most, CHUNK)
         except Exception as error:  # noqa: BLE001  the store's and our own: ends the run for everyone
             self._run.end(error, drain_seconds=0.0)
+
+    def _fed(self, feeder: asyncio.Task[None]) -> None:
+        """What no handler took, a source that cancels itself or worse, must not leave us waiting."""
+        if self.closed or self._exhausted or self._run.ended:
+            return
+        error = None if feeder.cancelled() else feeder.exception()
+        self._run.end(error or RuntimeError("the source of jobs was cancelled"), drain_seconds=0.0)
 
     async def _take(self, most: int) -> Sequence[Job[T]]:
         try:

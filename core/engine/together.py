@@ -118,10 +118,13 @@ class Together(Generic[A, B]):
         try:
             results = await self._thread.run(partial(self._do, items))
             pairs = list(zip(batch, results, strict=True))
-        except Exception as error:  # noqa: BLE001  whatever it is, each of those who wait gets it
+        except BaseException as error:  # whatever it is, each of those who wait gets it
+            said = error if isinstance(error, Exception) else RejectedError(repr(error))
             for _, future in batch:
                 if not future.done():
-                    future.set_exception(error)
+                    future.set_exception(said)
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return
         for (_, future), result in pairs:
             _hand_out(future, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parrot.core.candidates import Filter
+from parrot.core.candidates import Filter, Select
 from parrot.core.errors import UnknownNameError
 from parrot.core.evidence import Strength
 from parrot.core.filters.leaks import find_leak
@@ -42,9 +42,9 @@ POINTWISE_FILTERS: dict[str, Filter] = {
 """Filters of projected critiques."""
 
 
-def needs_of(filter_: Filter) -> tuple[str, ...]:
-    """Names of the evidence that a filter reads; a plain function needs none."""
-    return tuple(getattr(filter_, "needs", ()))
+def needs_of(one: Filter | Select) -> tuple[str, ...]:
+    """Names of the evidence that a filter or choice reads; a plain function needs none."""
+    return tuple(getattr(one, "needs", ()))
 
 
 def filter_named(name: str) -> Filter:

@@ -23,6 +23,7 @@ from parrot.core.critiques import (
     Reading,
     Refinement,
 )
+from parrot.core.errors import ConfigError
 from parrot.core.formats.checking import (
     WINNERS,
     check_writable,
@@ -74,7 +75,13 @@ class Markup:
     score_first: bool = False
 
     def outline(self, rubric: Rubric, form: Form, /, *, refine: bool = True) -> str:
-        """The headings as prompts show them, with what belongs under each in brackets."""
+        """The headings as prompts show them, with what belongs under each in brackets.
+
+        Raises ConfigError for a heading that would read as another one.
+        """
+        for key in sorted(grammar_of(rubric, form).uncarried):
+            said = f"the heading {rubric[key].heading!r} reads as another in {self.name} replies"
+            raise ConfigError(f"rubric {rubric.name!r}: {said}; rename it, or have replies in JSON")
         lines = ["# User Request Analysis", "[what the user asks for]", "# Detailed Judgement"]
         for number, dimension in enumerate(rubric.dimensions, start=1):
             lines.append(f"{number}. {dimension.heading}:")

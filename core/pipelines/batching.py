@@ -27,7 +27,7 @@ from parrot.core.batches import (
     packed,
     settled,
 )
-from parrot.core.engine.retry import RetryAfter, RetryPolicy, decide, jitter_of, kind_of
+from parrot.core.engine.retry import RetryAfter, RetryPolicy, Tries, kind_of
 from parrot.core.errors import ImageError, ModelError, RejectedError
 from parrot.core.interfaces import Clock, Key, Record, Store
 from parrot.core.keys import answers, key_of
@@ -104,6 +104,8 @@ class Batching:
         self, provider: Sending, ask: Ask, key: Key, model: str, told: Submitted
     ) -> bytes | None:
         try:
+            if ask.sampling.top_logprobs is not None:
+                raise RejectedError("asks for log-probabilities are not asked in batches")
             line = provider.line(ask, key)
             if len(line) > self.bounds.most_bytes:
                 raise RejectedError(f"a request of {len(line)} bytes is more than a file may hold")
@@ -210,17 +212,12 @@ class Batching:
         }
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        begun, attempt = self.clock.now(), 0
+        tries = Tries(b"batches", PATIENCE, self.clock.now())
         while True:
-            attempt += 1
             try:
                 return await call()
             except ModelError as error:
-                elapsed = self.clock.now() - begun
-                jitter = jitter_of(b"batches", attempt)
-                verdict = decide(
-                    error, attempt=attempt, elapsed=elapsed, jitter=jitter, policy=PATIENCE
-                )
+                verdict = tries.after(error, self.clock.now())
                 if not isinstance(verdict, RetryAfter):
                     raise
             await self.clock.sleep(verdict.seconds)

@@ -7,11 +7,13 @@ them with `all_evidence`, which makes the funnel's rates marginal.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from parrot.core.asks import Sampling
 from parrot.core.candidates import (
     Candidate,
     Drop,
@@ -31,6 +33,8 @@ from parrot.core.select import keep_all
 
 GIVEN = frozenset({"swapped", "other-side", "foreign"})
 """Evidence that a pipeline knows without asking."""
+HELD: Final = 64
+"""Outcomes that wait at most for another pair to be compared with the first of its rubric."""
 
 
 @frozen(slots=True)
@@ -38,7 +42,8 @@ class Filtering:
     """Which filters judge, what gathers their evidence, and which survivors are taken.
 
     Raises ConfigError for two filters of one name, since a verdict is told by it, and
-    UnknownNameError for a filter that needs evidence nobody gathers.
+    UnknownNameError for a filter or choice that needs evidence nobody gathers. A choice ranks by
+    probabilities: ConfigError too where its evidence is gathered without.
     """
 
     filters: tuple[Filter, ...] = field(factory=lambda: (FILTERS["well-formed"],))
@@ -51,19 +56,31 @@ class Filtering:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigError(f"two filters are called {twice[0]!r}: give each a `name` of its own")
-        for needed in (name for one in self.filters for name in _asked(one)):
+        for needed in self.evidence:
             if needed not in self.gatherers:
                 raise UnknownNameError("evidence", needed, tuple({*self.gatherers, *GIVEN}))
+        for needed in _asked(self.select):
+            sampling = getattr(self.gatherers[needed], "sampling", None)
+            if isinstance(sampling, Sampling) and sampling.top_logprobs is None:
+                said = f"the choice ranks by {needed!r}, which is gathered without probabilities"
+                raise ConfigError(f"{said}: gatherers(logprobs=True), or --probabilities")
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What is gathered, in order, each once: for the filters, then for the choice."""
+        needed = [name for one in self.filters for name in _asked(one)]
+        return tuple(dict.fromkeys((*needed, *_asked(self.select))))
 
     def without_model(self) -> tuple[Filtering, tuple[str, ...]]:
         """The part that needs no verifier, and the names of the filters that are left out."""
         out = tuple(f for f in self.filters if _asked(f))
         kept = tuple(f for f in self.filters if not _asked(f))
-        return evolve(self, filters=kept), tuple(filter_name(f) for f in out)
+        select = keep_all if _asked(self.select) else self.select
+        return evolve(self, filters=kept, select=select), tuple(filter_name(f) for f in out)
 
 
-def _asked(filter_: Filter) -> tuple[str, ...]:
-    return tuple(name for name in needs_of(filter_) if name not in GIVEN)
+def _asked(one: Filter | Select) -> tuple[str, ...]:
+    return tuple(name for name in needs_of(one) if name not in GIVEN)
 
 
 def judge(outcome: PairOutcome, filters: Sequence[Filter], *, marginal: bool) -> PairOutcome:
@@ -88,7 +105,7 @@ async def filtered(
 ) -> AsyncIterator[PairOutcome]:
     """The outcomes with every verdict given and the survivors chosen, in input order."""
     free = [f for f in how.filters if not _asked(f)]
-    names = list(dict.fromkeys(n for f in how.filters for n in _asked(f)))
+    names = list(how.evidence)
     stream = _judging(outcomes, free, how)
     if "specific" in names:
         # Before any evidence is gathered, so that the order of filters does not decide whose
@@ -140,20 +157,43 @@ async def _gathering(
 
 async def _with_foreign(outcomes: AsyncIterator[PairOutcome]) -> AsyncIterator[PairOutcome]:
     # The other pair is the last one before this in the input that has a standing candidate of the
-    # same rubric: the same one whenever the same input is run again.
+    # same rubric, for the first of a rubric the next one: the same whenever the input is run again.
     last: dict[str, Candidate] = {}
+    held: deque[PairOutcome] = deque()
     async for outcome in outcomes:
-        fates = tuple(
-            evolve(f, candidate=f.candidate.with_evidence("foreign", last[f.candidate.rubric.name]))
-            if f.candidate.rubric.name in last
-            else f
-            for f in outcome.fates
-        )
-        for fate in outcome.fates:
-            if fate.end is End.KEPT:
-                last[fate.candidate.rubric.name] = evolve(fate.candidate, evidence={})
-                break
-        yield evolve(outcome, fates=fates)
+        standing = _standing(outcome)
+        if standing is not None:
+            held = deque(_beside(one, {standing.rubric.name: standing}) for one in held)
+        held.append(_beside(outcome, last))
+        if standing is not None:
+            last[standing.rubric.name] = standing
+        while held and (len(held) > HELD or not _lacks_foreign(held[0])):
+            yield held.popleft()
+    for outcome in held:
+        yield outcome
+
+
+def _standing(outcome: PairOutcome) -> Candidate | None:
+    for fate in outcome.fates:
+        if fate.end is End.KEPT:
+            return evolve(fate.candidate, evidence={})
+    return None
+
+
+def _beside(outcome: PairOutcome, others: Mapping[str, Candidate]) -> PairOutcome:
+    """The outcome with another pair's candidate as evidence, where it has none and there is one."""
+
+    def told(fate: Fate) -> Fate:
+        other = others.get(fate.candidate.rubric.name)
+        if other is None or "foreign" in fate.candidate.evidence:
+            return fate
+        return evolve(fate, candidate=fate.candidate.with_evidence("foreign", other))
+
+    return evolve(outcome, fates=tuple(map(told, outcome.fates)))
+
+
+def _lacks_foreign(outcome: PairOutcome) -> bool:
+    return any(f.end is End.KEPT and "foreign" not in f.candidate.evidence for f in outcome.fates)
 
 
 def _selected(outcome: PairOutcome, select: Select) -> PairOutcome:

@@ -6,7 +6,8 @@ from attrs import evolve
 
 from parrot.core.asks import Ask, Sampling, Turn
 from parrot.core.critiques import Comparison
-from parrot.core.formats import MARKUP
+from parrot.core.errors import Unwritable
+from parrot.core.formats import JSON, MARKUP
 from parrot.core.prompts.fences import RATIONALE, fenced
 from parrot.core.prompts.judging import Prompt
 from parrot.core.rubric import Rubric
@@ -33,7 +34,14 @@ def project(
     """Asks for a critique of image `side` (A or B) with the comparison at hand."""
     image = pair.image_a if side is Label.A else pair.image_b
     ask = prompt.critique(pair.request, image, rubric, sampling=sampling, sample=sample)
-    evaluation = fenced(RATIONALE, MARKUP.write(comparison, rubric))
+    evaluation = fenced(RATIONALE, _told(comparison, rubric))
     *before, user = ask.turns
     extended = Turn("user", (*user.parts, _RULES, evaluation, f"{REFERENCE}{side.value}."))
     return evolve(ask, turns=(*before, extended))
+
+
+def _told(comparison: Comparison, rubric: Rubric) -> str:
+    try:
+        return MARKUP.write(comparison, rubric)
+    except Unwritable:  # it was read from JSON, whose headings markup cannot always tell apart
+        return JSON.write(comparison, rubric)

@@ -6,8 +6,14 @@ import hashlib
 from collections.abc import Callable
 
 from parrot.core.asks import Failed, FailureKind
-from parrot.core.engine.retry import GiveUp, RetryPolicy, decide, jitter_of
-from parrot.core.errors import AccessError, ImageError, ModelError, RunStopped, StopReason
+from parrot.core.engine.retry import GiveUp, RetryPolicy, Tries
+from parrot.core.errors import (
+    AccessError,
+    ImageError,
+    ModelError,
+    RunStopped,
+    StopReason,
+)
 from parrot.core.interfaces import Clock, Generator
 from parrot.core.values import Image, Request
 
@@ -26,7 +32,7 @@ async def drawn(
     look: Look | None = None,
 ) -> Image | Failed:
     """The drawing, or why there is none. Raises RunStopped where the generator is out of reach."""
-    began, attempt = clock.now(), 0
+    tries, attempt = Tries(_key(request, seed), retry, clock.now()), 0
     while True:
         attempt += 1
         try:
@@ -38,9 +44,7 @@ async def drawn(
         except AccessError as error:
             raise RunStopped(f"the generator: {error}", reason=StopReason.ACCESS) from error
         except ModelError as error:
-            jitter = jitter_of(_key(request, seed), attempt)
-            elapsed = clock.now() - began
-            next_ = decide(error, attempt=attempt, elapsed=elapsed, jitter=jitter, policy=retry)
+            next_ = tries.after(error, clock.now())
             if isinstance(next_, GiveUp):
                 return Failed(next_.kind, next_.detail, attempt)
             await clock.sleep(next_.seconds)

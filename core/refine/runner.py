@@ -17,6 +17,7 @@ from parrot.core.asks import Ask, Failed, Reply, Usage, whole
 from parrot.core.engine import Engine, SystemClock
 from parrot.core.engine.budget import Price
 from parrot.core.engine.retry import RetryPolicy
+from parrot.core.errors import ConfigError
 from parrot.core.evidence import Wishes
 from parrot.core.formats import Form
 from parrot.core.gatherers.wishes import ASKING, compared_wishes
@@ -48,18 +49,25 @@ Keep = Callable[[str, Draft], Draft]
 """Keeps a draft of a run, by the run's id, at once; returns it with its image where it now lies."""
 
 
+def _to_the_end(rewarding: Rewarding) -> Rewarding:
+    if rewarding.form is Form.PAIRWISE:
+        raise ConfigError("drafts are scored one at a time: win rates are of a group")
+    return evolve(rewarding, critiques_whole=True)
+
+
 @frozen(slots=True)
 class Refining:
     """How a run goes, beside its policy.
 
-    rewarding: how drafts are scored, by critiques that go to their end. show_history: from the
+    rewarding: how drafts are scored, one at a time, by critiques that are taken to their end; raises
+    ConfigError for win rates. show_history: from the
     second round on the critic is asked once more, with the earlier tries in view, for the refined
     request alone; scores stay those of the ask without. most_words: of a refined request. seed:
     the first draft's. price: of the critic's tokens; drawing_price: of one drawing. look: says what
     is wrong with a drawing before anyone is asked about it.
     """
 
-    rewarding: Rewarding = field(factory=lambda: Rewarding(critiques_whole=True))
+    rewarding: Rewarding = field(factory=Rewarding, converter=_to_the_end)
     show_history: bool = False
     most_words: int = field(default=MOST_WORDS, validator=validators.ge(1))
     seed: int = field(default=0, validator=validators.ge(0))

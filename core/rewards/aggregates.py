@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from attrs import field, frozen, validators
 
+from parrot.core.critiques import settled
 from parrot.core.errors import ConfigError, UnknownNameError
 
 
@@ -116,9 +117,12 @@ def _weight(part: str) -> tuple[str, float]:
 
 
 def checked_total(aggregate: Aggregate, values: Mapping[str, float]) -> float | None:
-    """The aggregate's total. Raises ConfigError where it is no number in [0, 1]."""
+    """The aggregate's total, settled: equal sums are equal totals, however they were added up.
+
+    Raises ConfigError where it is no number in [0, 1].
+    """
     total = aggregate(values)
     if total is not None and not (math.isfinite(total) and 0.0 <= total <= 1.0):
         name = getattr(aggregate, "__name__", type(aggregate).__name__)
         raise ConfigError(f"the aggregate {name!r} gave {total!r}, which is not in [0, 1]")
-    return total
+    return None if total is None else settled(total)

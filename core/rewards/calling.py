@@ -32,8 +32,12 @@ class Called:
     aggregate: Aggregate = mean
 
     def __call__(self, drawings: Sequence[Drawing], /) -> tuple[Outcome, ...]:
-        """One outcome a drawing, in order."""
-        return tuple(self._outcome(one) for one in self.function(drawings))
+        """One outcome a drawing, in order. Raises ConfigError for more or fewer answers."""
+        said = self.function(drawings)
+        if len(said) != len(drawings):
+            wrong = f"the reward function gave {len(said)} values for {len(drawings)} drawings"
+            raise ConfigError(wrong)
+        return tuple(map(self._outcome, said))
 
     def _outcome(self, said: Said) -> Outcome:
         if isinstance(said, Reward | Unscored):

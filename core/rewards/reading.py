@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from parrot.core.asks import Failed, FailureKind
-from parrot.core.critiques import Critique, Score
+from parrot.core.critiques import Critique, Score, settled
 from parrot.core.rewards.aggregates import Aggregate, checked_total
 from parrot.core.rewards.values import Outcome, Reward, Unscored
 from parrot.core.rubric import Rubric
@@ -73,8 +73,8 @@ def averaged(samples: Sequence[Outcome]) -> Outcome:
     critiques = tuple(one for sample in samples for one in sample.critiques)
     scored = [one for one in samples if isinstance(one, Reward)]
     if scored:
-        total = math.fsum(one.total for one in scored) / len(scored)
-        return Reward(_means(scored), min(1.0, total), critiques)
+        total = settled(math.fsum(one.total for one in scored) / len(scored))
+        return Reward(_means(scored), total, critiques)
     failure = next(one.failure for one in samples if isinstance(one, Unscored))
     return Unscored(failure, _means(samples), critiques)
 
@@ -84,4 +84,4 @@ def _means(samples: Sequence[Outcome]) -> dict[str, float]:
     for one in samples:
         for key, value in one.dimensions.items():
             found.setdefault(key, []).append(value)
-    return {key: min(1.0, math.fsum(values) / len(values)) for key, values in found.items()}
+    return {key: settled(math.fsum(values) / len(values)) for key, values in found.items()}

@@ -11,7 +11,7 @@ from itertools import combinations
 from attrs import frozen
 
 from parrot.core.asks import Failed, FailureKind
-from parrot.core.critiques import Comparison, Score
+from parrot.core.critiques import Comparison, Score, settled
 from parrot.core.rewards.reading import unreadable
 from parrot.core.rewards.values import Outcome, Reward, Unscored
 from parrot.core.rubric import Rubric
@@ -117,5 +117,9 @@ def _rate(
 ) -> Outcome:
     if not totals:
         return Unscored(failure) if failure else unreadable("no sibling to be compared with")
-    dimensions = {key: sum(one[key] for one in points) / len(points) for key in points[0]}
-    return Reward(dimensions, sum(totals) / len(totals))
+    dimensions = {key: _mean([one[key] for one in points]) for key in points[0]}
+    return Reward(dimensions, _mean(totals))
+
+
+def _mean(points: Sequence[float]) -> float:
+    return settled(sum(points) / len(points))

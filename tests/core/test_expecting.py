@@ -108,3 +108,17 @@ def test_a_winner_of_the_written_scores_does_not_stand_against_the_expected_ones
     reply = Reply("".join(one.token for one in spelt), logprobs=tuple(spelt))
     body = MARKUP.read(expected(reply, SCALE).text, TEXT_TO_IMAGE, Form.PAIRWISE).value
     assert all(one.score_a > one.score_b for one in body.findings[:2])
+
+
+def test_a_winner_is_never_of_another_dimensions_scores():
+    three = score_token(3, [0.01, 0.01, 0.97, 0.01])
+    spelt = [TokenLogprob("# Detailed Judgement\n1. Text Faithfulness:\n## Score A:", 0.0), three]
+    spelt += [TokenLogprob("\n## Score B:", 0.0), score_token(2, [0.01, 0.97, 0.01, 0.01])]
+    spelt += [
+        TokenLogprob(".\n## Winner: A\n2. Physical and Visual Quality:\n## Score A:", 0.0),
+        three,
+    ]
+    spelt += [TokenLogprob("\n## Score B: four\n## Winner: B\n", 0.0)]
+    reply = Reply("".join(one.token for one in spelt), logprobs=tuple(spelt))
+    assert expected(reply, SCALE).text.endswith("Winner: B\n")
+    assert expected(reply, SCALE).text.count("Winner: A") == 1

@@ -80,3 +80,15 @@ def test_protocols_that_fit_nothing_take_no_split():
 def test_winners_need_no_threshold_under_pickapic():
     report = evaluate([Judged(Judgement("p", Label.TIE), Label.A)], "pickapic")
     assert (report.accuracy, report.threshold) == (50, None)
+
+
+def test_gaps_of_one_size_are_one_threshold_whatever_rounding_leaves():
+    protocol = evaluation_protocol("pickapic")
+    dev = [scored(f"d{i}", Label.TIE, 2.3, 2.0) for i in range(5)]
+    dev += [scored(f"e{i}", Label.A, 3.0, 2.0) for i in range(5)]
+    test = [scored(f"t{i}", Label.TIE, 1.3, 1.0) for i in range(5)]
+    value = fit_threshold(dev, protocol).value
+    assert all(choice_of(row.judgement, threshold=value).label is Label.TIE for row in test)
+    assert scored("m", Label.A, round(8 / 3, 9), round(7 / 3, 9)).judgement.gap == (
+        scored("n", Label.A, 3.0, round(8 / 3, 9)).judgement.gap
+    )

@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from parrot.core.asks import Failed, FailureKind, Reply, Usage
 from parrot.core.critiques import NA, Critique, Finding, Refinement
 from parrot.core.engine import Engine, MemoryStore, RetryPolicy
-from parrot.core.errors import AccessError, RejectedError, RunStopped, TimedOutError, TransientError
-from parrot.core.formats import MARKUP
+from parrot.core.errors import (
+    AccessError,
+    ConfigError,
+    RejectedError,
+    RunStopped,
+    ThrottledError,
+    TimedOutError,
+    TransientError,
+)
+from parrot.core.formats import MARKUP, Form
+from parrot.core.pipelines.rewarding import Rewarding
 from parrot.core.refine import (
     Fault,
     KeepBest,
@@ -26,7 +35,7 @@ from parrot.core.refine.rewriting import repeats
 from parrot.core.rubric import TEXT_TO_IMAGE
 from parrot.core.testing.clock import FakeClock
 from parrot.core.testing.fakes import ScriptedGenerator, ScriptedModel
-from parrot.core.values import Request
+from parrot.core.values import Image, Request
 
 FOX = Request("a red fox")
 ONCE = RetryPolicy(attempts=1)
@@ -336,3 +345,22 @@ def test_an_error_of_the_input_cancels_what_is_under_way():
 
     with pytest.raises(ValueError, match="a broken line"):
         asyncio.run(work())
+
+
+def test_drafts_are_scored_one_at_a_time_and_critiqued_to_the_end():
+    assert Refining(rewarding=Rewarding(samples=2)).rewarding.critiques_whole
+    with pytest.raises(ConfigError, match="one at a time"):
+        Refining(rewarding=Rewarding(form=Form.PAIRWISE))
+
+
+def test_being_throttled_does_not_use_up_the_tries_of_other_errors():
+    errors = [*[ThrottledError("wait")] * 7, TransientError("hiccup")]
+
+    class Busy(ScriptedGenerator):
+        async def draw(self, request, *, seed, start=None):
+            if errors:
+                raise errors.pop(0)
+            return await super().draw(request, seed=seed, start=start)
+
+    trace = run(generator=Busy(), how=Refining(retry=RetryPolicy(attempts=3, base=0.0)))
+    assert isinstance(trace.history.drafts[0].image, Image)

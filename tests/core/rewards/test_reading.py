@@ -156,3 +156,23 @@ def test_failed_meetings_say_nothing():
     lost = Failed(FailureKind.CUT, "cut")
     found = win_rates(3, met, [Result({"a": 1.0}, 1.0), lost])
     assert found == (Reward({"a": 1.0}, 1.0), Reward({"a": 0.0}, 0.0), Unscored(lost))
+
+
+TENTHS = st.integers(10, 40).map(lambda tenths: tenths / 10)
+
+
+@given(st.tuples(TENTHS, TENTHS, TENTHS), st.tuples(TENTHS, TENTHS, TENTHS))
+def test_equal_sums_of_scores_are_equal_totals(one, other):
+    sign = "a sign that says 'fox'"
+    totals = [
+        reward_of(
+            critique(text_faithfulness=a, physical_quality=b, text_rendering=c),
+            TEXT_TO_IMAGE,
+            Request(sign),
+            mean,
+        ).total
+        for a, b, c in (one, other, other[::-1])
+    ]
+    assert totals[1] == totals[2]
+    same = sum(round(10 * s) for s in one) == sum(round(10 * s) for s in other)
+    assert (totals[0] == totals[1]) == same
