@@ -9,13 +9,13 @@ from typing import Final, Self
 
 from attrs import frozen
 
+from parrot.adapters.datasets.rows import PAIRS
 from parrot.adapters.disk import json_text
 from parrot.backends.images import original_bytes
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.records.pairs import pair_to_record
 from parrot.core.values import Image, PreferencePair, Unloadable
 
-PAIRS: Final = "pairs.jsonl"
 UNLOADABLE: Final = "unloadable.jsonl"
 _SUFFIX = {"image/jpeg": "jpg"}
 
