@@ -22,6 +22,7 @@ _NO_SETTINGS: Final = frozenset(
 _TYPES: Final = {
     "schema": int,
     "status": str,
+    "input_status": str,
     "pairs": str,
     "pairs_at": str,
     "images_root": str,
@@ -47,6 +48,12 @@ def read_about(place: Path) -> dict[str, Any]:
     if about.get("schema", 1) > RUN_SCHEMA:
         raise ConfigError(f"{place} was written by a later version of this library; upgrade")
     return about
+
+
+def lacking(about: Mapping[str, Any]) -> str:
+    """Why a run is not of its whole input, in one line; empty where nothing says so."""
+    ends = (about.get("status"), about.get("input_status"))
+    return " ".join("; ".join(str(one) for one in ends if one not in (None, "done")).split())
 
 
 def told(about: Mapping[str, Any], images_root: Path) -> dict[str, Any]:
@@ -140,8 +147,7 @@ def _write_about(folder: Path, about: Mapping[str, Any]) -> None:
 
 def run_settings(folder: Path) -> dict[str, Any]:
     """What a run of `rationalize` was begun with, ended or not. Raises ConfigError."""
-    if not (folder / "run.json").exists():
-        raise ConfigError(f"{folder} is no run folder: it has no run.json")
+    refuse_no_run(folder)
     about = about_of(folder)
     if about.get("command") != "rationalize" or not isinstance(about.get("asked"), dict):
         raise ConfigError(
@@ -149,3 +155,13 @@ def run_settings(folder: Path) -> dict[str, Any]:
             " earlier version"
         )
     return about
+
+
+def refuse_no_run(folder: Path) -> None:
+    """Raises ConfigError that says why a folder is none of a run."""
+    if (folder / "run.json").exists():
+        return
+    there = "has no run.json" if folder.is_dir() else "is a file"
+    raise ConfigError(
+        f"{folder} is no run folder: it {there if folder.exists() else 'does not exist'}"
+    )

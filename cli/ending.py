@@ -8,9 +8,19 @@ from typing import Any
 
 import typer
 
-from parrot.adapters.runs import RunWriter
+from parrot.adapters.begun import lacking
+from parrot.adapters.runs import RunFolder, RunWriter
 from parrot.core.outcomes import End
 from parrot.core.records.failures import failure_to_record
+
+
+def told_lacking(run: RunFolder) -> dict[str, str]:
+    """Says on standard error where a run is not of its whole input; what a run made of it says."""
+    why = lacking(run.about)
+    if not why:
+        return {}
+    typer.echo(f"{run.folder} is not of its whole input: {why}", err=True)
+    return {"input_status": why}
 
 
 def ended(writer: RunWriter) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from parrot.adapters.funnels import read_funnel
 from parrot.adapters.runs import RunFolder
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
+from parrot.cli.ending import told_lacking
 from parrot.core.examples import Example
 from parrot.core.pipelines.examples import example_of
 
@@ -37,6 +38,8 @@ def export(
     """Writes what a trainer reads: each student ask without the label, and the kept answer."""
     prompt = chosen_prompt(layout, reply_format, wording)
     folders = [RunFolder(run) for run in runs]
+    for folder in folders:
+        told_lacking(folder)
 
     def examples() -> Iterator[Example]:
         for number, folder in enumerate(folders):

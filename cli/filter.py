@@ -13,7 +13,7 @@ from parrot.adapters.runs import RunWriter
 from parrot.cli import options
 from parrot.cli.choices import chosen_filters, evidence_for, names_of
 from parrot.cli.comparing import run_of_comparisons
-from parrot.cli.ending import ended, tell_run
+from parrot.cli.ending import ended, tell_run, told_lacking
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import covered, refuse_neighbours, share_of, store_at
 from parrot.core.candidates import Candidate, Provenance, Rationale
@@ -124,6 +124,7 @@ def _given(
         raise UnknownNameError("source", source, ("run", "genai-bench-answers"))
     folder = run_of_comparisons(rationales)
     about = {k: v for k, v in folder.about.items() if k not in ("schema", "status", "images_root")}
+    about |= told_lacking(folder)
     return _with_siblings(folder.outcomes(share)), folder.images_root, about
 
 

@@ -13,7 +13,7 @@ from parrot.adapters.runs import RunWriter
 from parrot.cli import options
 from parrot.cli.choices import chosen_prompt
 from parrot.cli.comparing import run_of_comparisons
-from parrot.cli.ending import ended, tell_run
+from parrot.cli.ending import ended, tell_run, told_lacking
 from parrot.cli.session import asking_of, counted, engine_on, open_spec, run_async
 from parrot.cli.sharing import covered, share_of, store_at
 from parrot.core.asks import Sampling
@@ -75,7 +75,7 @@ def project(
     about = {k: v for k, v in folder.about.items() if k in ("version", "pairs", "rubric")}
     about |= {"command": "project", "teacher": model.id, "prompt": how.prompt.id}
     about |= {"verifier": checker.id if checker else model.id}
-    about |= covered(share, folder.about, run)
+    about |= covered(share, folder.about, run) | told_lacking(folder)
     asking = asking_of(locals(), model, checker)
 
     async def given() -> AsyncIterator[PairOutcome]:

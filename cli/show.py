@@ -11,6 +11,7 @@ import typer
 
 from parrot.adapters.disk import json_text
 from parrot.adapters.runs import RunFolder
+from parrot.cli.ending import told_lacking
 from parrot.core.errors import ConfigError, RecordError, UnknownNameError
 from parrot.core.filters import FILTERS, POINTWISE_FILTERS
 
@@ -32,6 +33,7 @@ def show(
     folder = RunFolder(run)
     if dropped is not None:
         _known(dropped, folder)
+    told_lacking(folder)
     chosen = list(islice(_records(folder, dropped, failed=failed), n))
     for record in chosen:
         if as_json:

@@ -68,7 +68,10 @@ _RUN: Final = (
     "orders",
     "prompt",
     "filters",
+    "shard",
+    "shards",
 )
+_STATUS: Final = {"status": "status", "input_status": "status of what it was made of"}
 
 
 _TITLE: Final = "# Rationales of image preferences\n\nMade with parrot-rewards.\n"
@@ -107,6 +110,9 @@ def _of_run(run: Mapping[str, Any]) -> list[str]:
     lines = [f"## Run: {run.get('command', 'unknown')}", ""]
     said = (n for n in _RUN[1:] if run.get(n) is not None)
     lines += [f"- {n}: {json.dumps(run[n], ensure_ascii=False)}" for n in said]
+    # The word alone: why a run was stopped may name a server.
+    ends = {said: str(run.get(name) or "done") for name, said in _STATUS.items()}
+    lines += [f"- {n}: {end.partition(':')[0]}" for n, end in ends.items() if end != "done"]
     funnel = run.get("funnel")
     if not funnel:
         return lines
