@@ -74,20 +74,22 @@ def _first(file: Path) -> dict[str, Any]:
     return said if "pair_id" in said else {}
 
 
-def refuse_fewer(out: Path, pairs: Iterable[str], places: Collection[tuple[str, int]]) -> None:
+def refuse_fewer(
+    out: Path, pairs: Iterable[str], places: Collection[tuple[str, int]] | None = None
+) -> None:
     """Raises ConfigError for the first judgement of a file that is not to be written again.
 
-    pairs: the ids of those to judge, in input order; places: each one's orders and samples. Holds
-    one line.
+    pairs: the ids of those that are, in input order; places: each one's orders and samples, any
+    where None. Holds one line.
     """
     coming, last = iter(pairs), None
     for pair_id, place in _judged(out):
         there = pair_id == last or any(one == pair_id for one in coming)
         last = pair_id
-        if not there or place not in places:
+        if not there or (places is not None and place not in places):
             raise ConfigError(
                 f"{out} holds a judgement of pair {pair_id!r} in order {place[0]}, sample {place[1]},"
-                " which is not asked for now and would be lost; choose another --out"
+                " which is not among what is written now and would be lost; choose another --out"
             )
 
 

@@ -17,7 +17,12 @@ from typing import IO, Any, Final, Self
 from parrot.adapters.begun import about_of, pairs_before
 from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.adapters.entries import FILE_OF, OUTCOMES
-from parrot.adapters.judgements import about_judgements, judged_before, write_about
+from parrot.adapters.judgements import (
+    about_judgements,
+    judged_before,
+    refuse_fewer,
+    write_about,
+)
 from parrot.core.errors import ConfigError, RecordError
 from parrot.core.funnel import Funnel, Stage
 from parrot.core.merging import Entry, about_merged, check_alike, merged, shards_of
@@ -80,9 +85,8 @@ def merge_judgements(files: Sequence[Path], out: Path) -> tuple[dict[str, Any], 
     check_alike(abouts)
     # A file of judgements is there when it is done: what an earlier merge lacked may be here now.
     about, pairs = about_merged([{**one, "status": "done"} for one in abouts.values()]), 0
-    earlier = judged_before(out, about)
-    if earlier:
-        _refuse_less(out, earlier, about)
+    if judged_before(out, about):
+        refuse_fewer(out, (entry.pair_id for entry in merged([_judged(file) for file in files])))
     with explained(out, _KEPT):
         out.parent.mkdir(parents=True, exist_ok=True)
     with _Replaced(out.parent, (out.name,)) as written:

@@ -187,21 +187,35 @@ def test_shards_of_judgements_that_are_missing_are_named(tmp_path):
     assert (tmp_path / "whole").read_text() == parts[0].read_text()
 
 
-def test_a_whole_does_not_give_way_to_its_parts(tmp_path):
-    parts = [judged(tmp_path / f"{n}", {}, shard=f"{n}/2") for n in (1, 2)]
+def test_judgements_do_not_give_way_to_fewer_or_to_others(tmp_path):
+    rows = [{"pair_id": name, "place": place} for place, name in enumerate("xyz")]
+    parts = [
+        judged(tmp_path / "1", rows[0], rows[2], shard="1/2"),
+        judged(tmp_path / "2", rows[1], shard="2/2"),
+    ]
     for _ in range(2):
         merge_judgements(parts, tmp_path / "out")
     before = (tmp_path / "out").read_text()
-    with pytest.raises(ConfigError, match="holds the whole input, of which some would be lost"):
+    with pytest.raises(ConfigError, match=r"pair 'y' .*choose another --out"):
         merge_judgements(parts[:1], tmp_path / "out")
-    with pytest.raises(ConfigError, match="holds shard 1/2, of which some would be lost"):
-        merge_judgements(parts[1:], parts[0])
-    runs = [write(tmp_path / f"run {n}", [], Shard(2, n)) for n in (1, 2)]
-    for part in runs:
-        (part / "funnel.json").write_text('{"pairs": {"in": 1}, "rationales": {}, "filters": []}')
+    with pytest.raises(ConfigError, match="pair 'x'"):
+        merge_judgements([judged(tmp_path / "other", {"pair_id": "w"})], tmp_path / "out")
+    assert (tmp_path / "out").read_text() == before
+
+
+def test_a_run_does_not_give_way_to_fewer_shards(tmp_path):
+    runs = [write(tmp_path / f"{n}", [], Shard(2, n)) for n in (1, 2)]
+    for folder in (*runs, merged_of(runs, tmp_path / "whole")):
+        (folder / "funnel.json").write_text('{"pairs": {"in": 1}, "rationales": {}, "filters": []}')
     with pytest.raises(ConfigError, match="holds shard 1/2, of which some would be lost"):
         merge_runs(runs[1:], runs[0])
-    assert (tmp_path / "out").read_text() == before
+    with pytest.raises(ConfigError, match="holds the whole input, of which some would be lost"):
+        merge_runs(runs[1:], tmp_path / "whole")
+
+
+def merged_of(runs, out):
+    merge_runs(runs, out)
+    return out
 
 
 @pytest.mark.parametrize("line", ['{"id": "x", "label": "A"}\n', "notes\n", '{"model": "m"}\n'])

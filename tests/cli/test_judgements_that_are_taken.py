@@ -38,8 +38,8 @@ WHOLE = ("--both-orders", "--samples", 2)
     ("options", "said"),
     [
         (("--form", "pointwise", "--samples", 2), "(form: 'pairwise', not 'pointwise')"),
-        ((*WHOLE, "--limit", 5), "in order AB, sample 0, which is not asked for now"),
-        ((*WHOLE, "--shard", "1/2"), "which is not asked for now"),
+        ((*WHOLE, "--limit", 5), "in order AB, sample 0, which is not among what is written"),
+        ((*WHOLE, "--shard", "1/2"), "which is not among what is written now"),
         (("--samples", 2), "in order BA, sample 0"),
         (("--both-orders",), "in order AB, sample 1"),
     ],

@@ -188,6 +188,15 @@ def test_a_run_begun_for_later_is_told_as_json(parrot, pairs, tmp_path):
     assert (status, json.loads(out)) == (0, {"begun": str(tmp_path / "run")})
 
 
+def test_a_finished_run_is_not_begun_with_other_settings(parrot, pairs, run):
+    asked = ("rationalize", pairs, "--teacher", "miniature:teacher", "--out", run, "--later")
+    before = (run / "run.json").read_bytes()
+    told = parrot(*asked, "--filters", "free", "--samples", 2)
+    refused(told, run / "run.json", before, "samples: 1, not 2")
+    assert parrot(*asked, "--filters", "free")[0] == 0
+    assert (run / "run.json").read_bytes() == before
+
+
 def test_a_broken_record_is_told_of_where_it_is_shown(parrot, pairs, tmp_path):
     asked = ("--teacher", "miniature:teacher", "--out", tmp_path / "run", "--filters", "free")
     parrot("rationalize", pairs, *asked)
