@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from parrot.adapters.begun import FILES, about_of, pairs_before, told
+from parrot.adapters.begun import FILES, about_of, pairs_before, refuse_no_run, told
 from parrot.adapters.databases import locked
 from parrot.adapters.disk import explained, json_text, object_of
 from parrot.adapters.entries import FILE_OF, IN_RUN, OUTCOMES, Encoder, stored_failures
@@ -150,8 +150,7 @@ class RunFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if not (folder / "run.json").exists():
-            raise ConfigError(f"{folder} is no run folder: it has no run.json")
+        refuse_no_run(folder)
         self.about = about_of(folder)
         if not (folder / "rationales.jsonl").exists():
             raise ConfigError(

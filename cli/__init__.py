@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import typer
@@ -65,6 +66,7 @@ class _Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in COMMANDS:
             return super().resolve_command(ctx, args)
+        _refuse_empty_out(args)
         target, line = COMMANDS[args[0]]
         module, _, attribute = target.partition(":")
         command = _as_command(args[0], getattr(import_module(module), attribute), line)
@@ -79,6 +81,14 @@ class _Commands(TyperGroup):
             return None
         line = COMMANDS[cmd_name][1]
         return TyperCommand(cmd_name, help=line, short_help=line)
+
+
+def _refuse_empty_out(args: list[str]) -> None:
+    # A path of "" is the folder one stands in, which nobody means who leaves a variable unset.
+    given = [after for name, after in pairwise(args) if name == "--out"]
+    given += [one.removeprefix("--out=") for one in args if one.startswith("--out=")]
+    if any(not one.strip() for one in given):
+        raise ConfigError("--out is empty: name a place, or . for this folder")
 
 
 def _as_command(name: str, found: Any, line: str) -> Any:

@@ -25,8 +25,10 @@ _AT_ONCE: Final = 64
 def opened_head(spec: str, how: Judging) -> ScalarHead:
     """The head of `head:DIR`, or the shipped one of `head:miniature:head`.
 
-    Raises ConfigError for samples, which a head does not draw.
+    Raises ConfigError for several samples and for expected scores, which a head does not give.
     """
+    if how.expected:
+        raise ConfigError("a scalar head has no log-probabilities: it takes no --expected")
     if how.samples > 1:
         raise ConfigError("a scalar head gives one number an image: --samples is 1")
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -35,6 +36,7 @@ from parrot.core.select import SELECTS
 from parrot.core.sharding import Shard, Share
 from parrot.core.values import Unloadable
 
+_REPLY_TOKENS: Final = 600
 _NOTE = "phase 1 only: evidence for filters is asked for what survives the free ones"
 
 
@@ -97,14 +99,18 @@ def rationalize(
     plan: Annotated[
         bool, typer.Option("--plan", help="Count asks, tokens and cost; ask nothing.")
     ] = False,
-    machines: Annotated[int, typer.Option(min=1, help="With --plan: how many share the work.")] = 1,
+    machines: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --plan: how many share the work; 1 unless given."),
+    ] = None,
     seconds_per_reply: Annotated[
         float | None,
         typer.Option(help="With --plan: how long one reply takes.", **options.ABOVE_0),
     ] = None,
     tokens_per_reply: Annotated[
-        int, typer.Option(min=0, help="With --plan: completion tokens of one reply.")
-    ] = 600,
+        int | None,
+        typer.Option(min=0, help="With --plan: completion tokens of one reply; 600 unless given."),
+    ] = None,
     ray: options.RayAddress = None,
     ray_actors: options.RayActors = 2,
     ray_cpus: options.RayCpus = 1.0,
@@ -121,8 +127,7 @@ def rationalize(
     Run it again with the same --out and it goes on: nothing that was answered is asked again.
     """
     share = share_of(shard, limit)
-    if ray is not None:
-        _refuse_beside_ray(shard=shard, plan=plan, later=later)
+    _refuse_together(locals())
     elsewhere = ray is not None and is_remote(pairs)
     checked = None if elsewhere else check_pairs(pairs, schema=schema, images_root=images_root)
     how = Rationalizing(
@@ -143,7 +148,7 @@ def rationalize(
     source = read_pairs(pairs, schema=schema, images_root=images_root, share=share)
     if plan:
         shown = _plan(source, how, model, out, tokens_per_reply)
-        many = Machines(machines, concurrency, seconds_per_reply)
+        many = Machines(machines or 1, concurrency, seconds_per_reply)
         print(json.dumps(shown.to_dict(price_in, price_out, many) | {"note": _NOTE}, indent=2))
         return
     checker = open_spec(verifier, connections=concurrency) if verifier else None
@@ -216,10 +221,26 @@ def rationalize(
     tell_run(run_async(work), out, as_json=as_json)
 
 
+def _refuse_together(given: Mapping[str, Any]) -> None:
+    """Raises ConfigError for options that would be ignored beside others, or without them."""
+    if not given["plan"]:
+        _refuse_without_plan(given)
+    elif given["later"]:
+        raise ConfigError("--plan asks nothing and begins nothing: it goes without --later")
+    if given["ray"] is not None:
+        _refuse_beside_ray(**{name: given[name] for name in ("shard", "plan", "later")})
+
+
 def _refuse_beside_ray(**given: object) -> None:
     for name, value in given.items():
         if value:
             raise ConfigError(f"--ray goes without --{name}: actors have their own shards")
+
+
+def _refuse_without_plan(given: Mapping[str, Any]) -> None:
+    for name in ("machines", "seconds_per_reply", "tokens_per_reply"):
+        if given[name] is not None:
+            raise ConfigError(f"--{name.replace('_', '-')} goes with --plan alone")
 
 
 def _refuse_open_batches(out: Path) -> None:
@@ -245,9 +266,9 @@ def _plan(
     how: Rationalizing,
     model: ChatModel,
     out: Path,
-    tokens_per_reply: int,
+    tokens_per_reply: int | None,
 ) -> Plan:
-    plan = Plan()
+    plan, tokens = Plan(), _REPLY_TOKENS if tokens_per_reply is None else tokens_per_reply
     tokens_of = model.prompt_tokens if isinstance(model, Counting) else None
     store = (
         SqliteStore(out / "store.sqlite", read_only=True)
@@ -270,5 +291,5 @@ def _plan(
             ]
             plan.stored += len(asks) - len(fresh)
             asks = tuple(fresh)
-        plan.add(asks, completion=tokens_per_reply, size_of=size_of, tokens_of=tokens_of)
+        plan.add(asks, completion=tokens, size_of=size_of, tokens_of=tokens_of)
     return plan

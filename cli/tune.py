@@ -17,8 +17,9 @@ from parrot.cli import options
 from parrot.cli.choices import chosen_member, chosen_prompt
 from parrot.cli.session import open_spec
 from parrot.cli.train_student import stopped_by_signal
-from parrot.core.errors import ConfigError, MissingExtraError
+from parrot.core.errors import ConfigError, MissingExtraError, UnknownNameError
 from parrot.core.formats import Form
+from parrot.core.registry import known_kinds, parse_spec
 from parrot.core.rewards.aggregates import aggregate_named
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ def _written(given: Mapping[str, Any]) -> None:
         raise ConfigError(
             "Flow-Factory gets a critic (kind:target); name a function there yourself"
         )
+    _known_kind(reward)
     settings = Settings(
         generator=given["generator"].removeprefix("diffusers:"),
         critic=reward,
@@ -286,6 +288,13 @@ def _written(given: Mapping[str, Any]) -> None:
         print(json.dumps({"out": str(given["out"]), "recipe": str(place)}))
         return
     print(f"ff-train {place}")
+
+
+def _known_kind(spec: str) -> None:
+    # Its extra may be missing here: the critic is opened where the recipe is run.
+    kind, known = parse_spec(spec).kind, known_kinds()
+    if kind not in known:
+        raise UnknownNameError("model kind", kind, known)
 
 
 def _rewards(last: Mapping[str, Any] | None) -> str:

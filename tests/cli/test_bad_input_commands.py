@@ -224,7 +224,10 @@ def files_of(out):
         (("export", "RUN", "--to", "trl", "--out", "RUN/run.json"), "run.json"),
         (("filter", "RUN", "--out", "RUN"), "another run (command"),
         (("project", "RUN", "--teacher", "miniature:teacher", "--out", "RUN"), "another run"),
-        (("filter", "gone"), "no run folder"),
+        (("filter", "gone"), "gone is no run folder: it does not exist"),
+        (("project", "gone", "--teacher", "miniature:teacher"), "it does not exist"),
+        (("batch", "status", "gone"), "it does not exist"),
+        (("show", "RUN/run.json"), "it is a file"),
     ],
 )
 def test_a_finished_run_survives_wrong_commands(done, tmp_path, parrot, command, said):

@@ -166,7 +166,7 @@ def test_sources_go_along_and_choose_kontext(monkeypatch, tmp_path, asked):
     (tmp_path / "source.png").write_bytes(original_bytes(image))
     asked.write_text('{"prompt": "make it blue", "sources": ["source.png"]}\n')
     out = tmp_path / "ff"
-    given = ("--generator", "k", "--reward", "a:b", "--prompts", asked, "--out", out)
+    given = ("--generator", "k", "--reward", "openai:b", "--prompts", asked, "--out", out)
     assert run(monkeypatch, *given, "--recipe", "flow-factory", "--method", "grpo") == 0
     (row,) = [json.loads(line) for line in (out / "data" / "train.jsonl").read_text().splitlines()]
     assert (out / "data" / "images" / row["images"][0]).read_bytes() == original_bytes(image)
@@ -184,5 +184,9 @@ def test_what_flow_factory_has_no_word_for_is_refused(monkeypatch, capsys, tmp_p
     given = ("--generator", "k", "--prompts", asked, "--out", tmp_path / "x")
     assert run(monkeypatch, *given, "--reward", "python:a:b", "--recipe", "flow-factory") == 2
     assert "name a function there yourself" in capsys.readouterr().err
-    assert run(monkeypatch, *given, "--reward", "a:b", "--recipe", "verl") == 2
+    assert run(monkeypatch, *given, "--reward", "openai:b", "--recipe", "verl") == 2
     assert "is no recipe" in capsys.readouterr().err
+    for reward, said in (("nope", "kind:target"), ("opnai:b", "Did you mean 'openai'?")):
+        assert run(monkeypatch, *given, "--reward", reward, "--recipe", "flow-factory") == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
