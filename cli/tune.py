@@ -169,11 +169,17 @@ def tune(
     with scoring as score:
         run = tuning.Tuning(loaded, name, requests, score, plan, told)
         done = tuning.run(run, out, say=_say, stop=stop)
-    shown = {"out": str(done.folder), "steps": done.steps, "last": done.last}
+    _tell(done, steps, as_json=as_json)
+    if done.steps < steps:  # only a signal ends it sooner
+        raise KeyboardInterrupt
+
+
+def _tell(done: Any, steps: int, *, as_json: bool) -> None:
     if as_json:
+        shown = {"out": str(done.folder), "steps": done.steps, "last": done.last}
         print(json.dumps(shown))
-        return
-    print(f"{done.steps} of {steps} steps{_rewards(done.last)}: {done.folder}")
+    else:
+        print(f"{done.steps} of {steps} steps{_rewards(done.last)}: {done.folder}")
 
 
 _REWARD: Final = (

@@ -5,7 +5,9 @@ import inspect
 import pytest
 from attrs import fields
 
+from parrot.cli.filter import filter_
 from parrot.cli.judge import judge
+from parrot.cli.project import project
 from parrot.cli.rationalize import rationalize
 from parrot.cli.session import _NAMED, Asking, asking_of
 
@@ -20,7 +22,7 @@ def test_what_a_command_does_not_offer_keeps_its_default():
     assert asking_of({"concurrency": 3}) == Asking(3)
 
 
-@pytest.mark.parametrize("command", [judge, rationalize])
+@pytest.mark.parametrize("command", [judge, rationalize, filter_, project])
 def test_the_commands_that_bound_a_run_offer_every_option(command):
     assert set(_NAMED) <= set(inspect.signature(command).parameters)
     assert set(_NAMED.values()) == {one.name for one in fields(Asking)} - {"models"}

@@ -88,6 +88,21 @@ def test_a_generator_is_tuned_and_the_same_command_goes_on(
     assert "(method: 'nft', not 'grpo')" in capsys.readouterr().err
 
 
+def test_a_signal_ends_with_130_and_the_same_command_goes_on(
+    monkeypatch, capsys, tmp_path, asked, flux
+):
+    reward = ("--reward", "python:my_reward:redness")
+    given = ("--generator", flux, *reward, "--prompts", asked, "--out", "out", *SMALL)
+    with monkeypatch.context() as pressed:
+        pressed.setattr("parrot.cli.tune.stopped_by_signal", lambda: lambda: True)
+        assert run(monkeypatch, *given) == 130
+    told = capsys.readouterr()
+    assert "0 of 2 steps" in told.out
+    assert "interrupted; the same command goes on" in told.err
+    assert run(monkeypatch, *given) == 0
+    assert "2 of 2 steps" in capsys.readouterr().out
+
+
 def test_the_page_on_tuning_runs_as_it_stands(monkeypatch, capsys, tmp_path, flux):
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "tune.md").read_text()
     monkeypatch.chdir(tmp_path)
