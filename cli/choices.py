@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parrot.core.candidates import Candidate, Filter, Gatherer, Order, filter_name
+from parrot.core.candidates import Candidate, Filter, Gatherer, Order, Select, filter_name
 from parrot.core.errors import ConfigError, UnknownNameError
 from parrot.core.filters import FILTERS, filter_named, needs_of
 from parrot.core.formats import format_named
@@ -17,6 +17,7 @@ from parrot.core.gatherers import gatherers
 from parrot.core.pipelines.rationalizing import BOTH_ORDERS
 from parrot.core.prompts.judging import Layout, Prompt
 from parrot.core.prompts.wording import OURS, Wording, wording_from_dict
+from parrot.core.select import keep_all
 
 Member = TypeVar("Member", bound=StrEnum)
 SETS: dict[str, tuple[str, ...]] = {
@@ -49,11 +50,11 @@ def names_of(filters: tuple[Filter, ...]) -> list[str]:
 
 
 def evidence_for(
-    filters: Sequence[Filter], *, probabilities: bool
+    filters: Sequence[Filter], *, probabilities: bool, choice: Select = keep_all
 ) -> Mapping[str, Gatherer[Candidate, Any]]:
-    """What gathers evidence, with log-probabilities if wanted or a filter can tell nothing without."""
-    needed = any("specific" in needs_of(one) for one in filters)
-    return gatherers(logprobs=probabilities or needed)
+    """What gathers evidence, with log-probabilities if wanted or if without them nothing can be told."""
+    needed = needs_of(choice) or any("specific" in needs_of(one) for one in filters)
+    return gatherers(logprobs=probabilities or bool(needed))
 
 
 def chosen_orders(text: str) -> tuple[Order, ...]:

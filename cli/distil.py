@@ -105,9 +105,11 @@ def distil(
 
 def _candidates(runs: Sequence[Path]) -> Iterator[tuple[str, Candidate]]:
     from parrot.adapters.runs import RunFolder
+    from parrot.cli.ending import told_lacking
 
-    for number, run in enumerate(runs):
-        for name, candidate in RunFolder(run).candidates():
+    for number, run in enumerate(map(RunFolder, runs)):
+        told_lacking(run)
+        for name, candidate in run.candidates():
             yield f"{number}/{name}", candidate
 
 

@@ -141,7 +141,7 @@ def rationalize(
     if select not in SELECTS:
         raise UnknownNameError("select", select, SELECTS)
     judges = chosen_filters(filters)
-    evidence = evidence_for(judges, probabilities=probabilities)
+    evidence = evidence_for(judges, probabilities=probabilities, choice=SELECTS[select])
     filtering = Filtering(judges, evidence, SELECTS[select], all_evidence)
     model = open_spec(teacher, connections=concurrency, tag=tag)
     refuse_neighbours(Share(Shard(1, 1)) if ray is not None else share, filtering.filters)

@@ -17,6 +17,7 @@ from parrot.core.errors import ConfigError
 from parrot.core.outcomes import End
 from parrot.core.sharding import Shard, missing_shards
 
+_LACKS: Final = "stopped: no shard"
 ENDS: Final = (End.KEPT, End.DROPPED, End.FAILED)
 _OF_ITS_OWN: Final = frozenset(
     {"asked", "images_root", "pairs", "pairs_at", "schema", "shard", "shards", "status", "version"}
@@ -108,9 +109,11 @@ def about_merged(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     covered = [shards_of(about) for about in abouts]
     there = frozenset(one for shards in covered for one in shards or ())
     lacking = () if None in covered else missing_shards(there)
-    stopped = sorted({str(about.get("status")) for about in abouts} - {"done"})
+    ends = {end for about in abouts for end in str(about.get("status")).split("; ")} - {"done"}
+    # What an earlier merge lacked is found anew.
+    stopped = sorted(end for end in ends if not end.startswith(_LACKS))
     told = {k: v for k, v in first.items() if k not in ("shard", "shards", "status")}
     if lacking:
         told["shards"] = [str(one) for one in sorted(there)]
-        stopped.append(f"stopped: no shard {', '.join(map(str, lacking))}")
+        stopped.append(f"{_LACKS} {', '.join(map(str, lacking))}")
     return {**told, "status": "; ".join(stopped) or "done"}
