@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from io import TextIOWrapper
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -179,7 +180,7 @@ def _carry_all_text() -> None:
     """What the terminal's encoding lacks is escaped as JSON does it, so that JSON stays JSON."""
     codecs.register_error("parrot", _escaped)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="parrot")
 
 
