@@ -24,7 +24,7 @@ def about_judgements(file: Path) -> dict[str, Any]:
     if not place.is_file():
         raise ConfigError(
             f"{file} has no {place.name} beside it, which says of what it is: run the command that"
-            " wrote it again, which asks nothing twice"
+            " wrote it again; what a model answered is not asked twice, a head computes anew"
         )
     return read_about(place)
 

@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
-from parrot.adapters.begun import about_of, pairs_before
+from parrot.adapters.begun import about_of, refuse_foreign
 from parrot.adapters.disk import explained, json_text, object_of, read_object
 from parrot.adapters.entries import FILE_OF, OUTCOMES
 from parrot.adapters.judgements import (
@@ -44,8 +44,11 @@ def merge_runs(folders: Sequence[Path], out: Path) -> tuple[dict[str, Any], Funn
     marginal = {name: _is_marginal(Path(name)) for name in abouts}
     check_alike({name: {**about, "marginal": marginal[name]} for name, about in abouts.items()})
     about = about_merged(list(abouts.values()))
-    if pairs_before(out, about):
-        _refuse_less(out, about_of(out), about)
+    if (out / "run.json").exists():
+        earlier = about_of(out)
+        check_alike({str(out): earlier, "what is merged": about})
+        _refuse_less(out, earlier, about)
+    refuse_foreign(out)
     streams = [_entries(folder) for folder in folders]
     funnel = write_run(streams, about, out, marginal=any(marginal.values()))
     _copy_images(folders, out)

@@ -160,7 +160,8 @@ def _before_typer() -> Iterator[None]:
     """Ends what is interrupted, or has no reader any more, before typer does it in its own way."""
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed before we began
+            sys.stdout.flush()
     except BrokenPipeError:
         _mute()
         sys.exit(0)
@@ -197,7 +198,8 @@ def _told(error: OSError) -> str:
 
 def _flush() -> None:
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         _mute()
 

@@ -53,8 +53,9 @@ def evidence_for(
     filters: Sequence[Filter], *, probabilities: bool, choice: Select = keep_all
 ) -> Mapping[str, Gatherer[Candidate, Any]]:
     """What gathers evidence, with log-probabilities if wanted or if without them nothing can be told."""
-    needed = needs_of(choice) or any("specific" in needs_of(one) for one in filters)
-    return gatherers(logprobs=probabilities or bool(needed))
+    sure = {"specific" for one in filters if "specific" in needs_of(one)} | set(needs_of(choice))
+    weighing = gatherers(logprobs=True)
+    return gatherers(logprobs=probabilities) | {name: weighing[name] for name in sure}
 
 
 def chosen_orders(text: str) -> tuple[Order, ...]:

@@ -18,9 +18,16 @@ _FILES: Final = (*LINES, ".json", ".gz", ".txt", ".parquet", ".pq", ".csv", ".ts
 
 
 def names_file(request: str) -> bool:
-    """Whether the text is a path and no words: something is there, or it ends as files do."""
-    # Path.exists raises for a text that is too long for a name.
-    return request.lower().endswith(_FILES) or os.path.exists(request)  # noqa: PTH110
+    """Whether the text is a path and no words: a file is there, or it is spelt as one is.
+
+    A folder of that name says nothing where the text has no separator: `--out` may be called so.
+    """
+    if os.path.isfile(request):  # noqa: PTH113  Path.is_file raises for a text too long for a name
+        return True
+    if os.sep in request and os.path.isdir(request):  # noqa: PTH112
+        return True
+    spelt = os.sep in request or not any(map(str.isspace, request))
+    return spelt and request.lower().endswith(_FILES)
 
 
 def words(request: str, what: str) -> str:

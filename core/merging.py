@@ -19,8 +19,9 @@ from parrot.core.sharding import Shard, missing_shards
 
 _LACKS: Final = "stopped: no shard"
 ENDS: Final = (End.KEPT, End.DROPPED, End.FAILED)
+_ENDS: Final = ("status", "input_status")
 _OF_ITS_OWN: Final = frozenset(
-    {"asked", "images_root", "pairs", "pairs_at", "schema", "shard", "shards", "status", "version"}
+    {"asked", "images_root", "pairs", "pairs_at", "schema", "shard", "shards", "version", *_ENDS}
 )
 """What runs of one input may differ in; `pairs` only in its folder."""
 
@@ -109,11 +110,17 @@ def about_merged(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     covered = [shards_of(about) for about in abouts]
     there = frozenset(one for shards in covered for one in shards or ())
     lacking = () if None in covered else missing_shards(there)
-    ends = {end for about in abouts for end in str(about.get("status")).split("; ")} - {"done"}
-    # What an earlier merge lacked is found anew.
-    stopped = sorted(end for end in ends if not end.startswith(_LACKS))
-    told = {k: v for k, v in first.items() if k not in ("shard", "shards", "status")}
+    stopped, input_stopped = (_ends(abouts, name) for name in _ENDS)
+    told = {k: v for k, v in first.items() if k not in ("shard", "shards", *_ENDS)}
     if lacking:
         told["shards"] = [str(one) for one in sorted(there)]
         stopped.append(f"{_LACKS} {', '.join(map(str, lacking))}")
+    if input_stopped:
+        told["input_status"] = "; ".join(input_stopped)
     return {**told, "status": "; ".join(stopped) or "done"}
+
+
+def _ends(abouts: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """What kept runs from being whole, each once; what an earlier merge lacked is found anew."""
+    said = {end for about in abouts for end in str(about.get(name) or "done").split("; ")}
+    return sorted(end for end in said - {"done"} if not end.startswith(_LACKS))

@@ -1,8 +1,8 @@
 """How a text names the two images of a pair: "Image A", "than B", "A and B", "Winner: B".
 
-A bare letter counts only where it can hardly be an article or a letter to be seen: in the genitive,
-before a verb of the third person, after "than", beside the other one. "The image a customer wants"
-names none, nor does "the first image": of an edit that may be the source.
+A bare letter counts only where it can hardly be an article or a letter to be seen: at the beginning
+of a clause before its verb, after "than" or "both", beside one that counts. "The image a customer
+wants" names none, nor does "gate B", nor "the first image": of an edit that may be the source.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from parrot.core.values import Label
 
 _NOUN = r"(?i:images?|pictures?|candidates?|options?|results?|scores?)"
 _VERB = (
-    r"(?:is|was|has|had|does|did|can|could|also|shows?|looks|gets|keeps|misses|lacks|matches|follows"
-    r"|fails|renders|depicts|contains|includes|adds|draws|gives|puts|leaves|makes|seems|appears|wins"
-    r"|loses|scores|stays|comes|suffers|avoids)"
+    r"(?:is|was|are|were|has|have|had|does|did|also|shows?|looks?|gets?|keeps?|misses|lacks?|matches"
+    r"|follows?|fails?|renders?|depicts?|contains?|includes?|adds?|draws?|gives?|puts?|leaves?"
+    r"|makes?|seems?|appears?|wins|loses|scores?|stays?|comes?|suffers?|avoids?|differ)"
 )
 _ENDS = r"(?![\w-])"
-_BESIDE = r"\s*(?:,|&|(?:,\s*)?\b(?i:and|or|nor|vs\.?|versus)\b)\s*"
+_BESIDE = r"\s*(?:[,&/]|(?:,\s*)?\b(?i:and|or|nor|vs\.?|versus)\b)\s*"
+_LETTERS = rf"[AB]{_ENDS}(?:{_BESIDE}[AB]{_ENDS})*"
+_CLAUSE = (
+    r"(?:^|[.;:!?,(\n]\s*|\b(?i:while|whereas|and|but|because|that|where|since|although|though)\s+)"
+)
 _NAMING = re.compile(
-    rf"(?P<other>\b(?i:letters?|words?|plan|type|grade|group|team|vitamin|side|row|column)\s+[AB]{_ENDS}"
-    rf"(?:{_BESIDE}[AB]{_ENDS})?)"
-    rf"|\b(?:(?i:the)\s+)?{_NOUN}(?:\s+[AB]|[_-]+[ABab]){_ENDS}"
-    rf"|(?<![\w'’-])[AB]{_BESIDE}[AB]{_ENDS}"
-    rf"|(?<=[AB]){_BESIDE}[AB]{_ENDS}"
-    rf"|(?<![\w'’-])[AB](?=['’]s\b|\s+{_VERB}(?:n['’]t)?\b)"
-    rf"|\b(?i:than|versus|unlike|whereas|between|both)\s+[AB]{_ENDS}(?!['’](?!s))"
-    rf"|\b(?i:winner|choice|answer|verdict|preferred|better)\s*[:：=]\W{{0,4}}[AB]{_ENDS}"
+    rf"\b(?:(?i:the)\s+)?{_NOUN}\s+{_LETTERS}"
+    rf"|\b{_NOUN}[_-]+[ABab]{_ENDS}"
+    rf"|{_CLAUSE}{_LETTERS}(?=['’]s\b|\s+{_VERB}(?:n['’]t)?\b)"
+    rf"|\b(?i:than|versus|unlike|between|both|neither|either)\s+{_LETTERS}(?!['’](?!s))"
+    rf"|\b(?i:winner|choice|verdict|preferred)\s*[:：=][^\w\n]{{0,4}}[AB]{_ENDS}(?=\W*$|\W*\n|\s*[.,;)])"
 )
 _ONE = re.compile(rf"(?:\b(?i:the)\s+)?\b{_NOUN}(?:\s+|[_-]+)([ABab]){_ENDS}|(?<!\w)([AB])(?!\w)")
 _SWAPPED = str.maketrans("ABab", "BAba")
@@ -36,7 +37,7 @@ _SWAPPED = str.maketrans("ABab", "BAba")
 
 def named(text: str) -> tuple[Label, ...]:
     """The images that a text names, each once, in the order of their first mention."""
-    spans = (span[0] for span in _NAMING.finditer(text) if not span["other"])
+    spans = (span[0] for span in _NAMING.finditer(text))
     return tuple(dict.fromkeys(_side(one) for span in spans for one in _ONE.finditer(span)))
 
 
@@ -51,7 +52,7 @@ def called(text: str, side: Label, name: str) -> str:
 
 
 def _renamed(text: str, told: Callable[[re.Match[str]], str]) -> str:
-    return _NAMING.sub(lambda at: at[0] if at["other"] else _ONE.sub(told, at[0]), text)
+    return _NAMING.sub(lambda span: _ONE.sub(told, span[0]), text)
 
 
 def _side(one: re.Match[str]) -> Label:

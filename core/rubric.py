@@ -157,10 +157,10 @@ class Rubric:
     def digest(self) -> str:
         """16 hex digits that change with any change of meaning; of a predicate the name counts.
 
-        Raises ConfigError for one that has no name of its own, such as a lambda or a partial.
+        Raises ConfigError for one that has no name of its own, such as a lambda, a partial or an object.
         """
         for one in self.dimensions:
-            if "<" in getattr(one.applies, "__qualname__", "<"):
+            if "<lambda>" in getattr(one.applies, "__qualname__", "<lambda>"):
                 raise ConfigError(f"rubric {self.name!r}: {one.key} has a predicate without a name")
         text = json.dumps(rubric_to_dict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

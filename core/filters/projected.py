@@ -12,11 +12,11 @@ from parrot.core.candidates import Candidate, Drop, Keep, Undecided, Verdict
 from parrot.core.critiques import Critique, settled
 from parrot.core.evidence import Wishes
 from parrot.core.filters.verdicts import _UNREAD, KEEP, evidence_of, texts_of
-from parrot.core.naming import named
 from parrot.core.values import Label
 
 _OTHER = re.compile(
     r"\b(?:the|an|any)\s+other\s+(?:image|picture|one|candidate|version|result|option)\b"
+    r"|\b(?:image|picture|candidate|option)\s+(?-i:[AB])\b"
     r"|\b(?:both|either|two)\s+(?:images|pictures|candidates|results|versions)\b"
     r"|\b(?:the|this|that|given|reference)\s+(?:reference\s+)?(?:comment|comments|evaluation|comparison|critique\s+above)\b"
     r"|\bcompared\s+(?:to|with)\s+(?:the\s+)?(?:other|another|alternative|second|first)"
@@ -33,9 +33,6 @@ def alone(candidate: Candidate, /) -> Verdict:
         found = _OTHER.search(text)
         if found:
             return Drop("speaks_of_another", found[0])
-        names = named(text)
-        if names:
-            return Drop("speaks_of_another", f"image {names[0]}")
     return KEEP
 
 

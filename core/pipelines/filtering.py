@@ -110,7 +110,7 @@ async def filtered(
     if "specific" in names:
         # Before any evidence is gathered, so that the order of filters does not decide whose
         # rationale is the foreign one.
-        stream = _with_foreign(stream)
+        stream = _with_foreign(stream, marginal=how.all_evidence)
     for at, name in enumerate(names):
         if engine is not None:
             stream = _gathering(stream, engine, how, name)
@@ -155,7 +155,9 @@ async def _gathering(
         yield evolve(outcome, fates=tuple(fates))
 
 
-async def _with_foreign(outcomes: AsyncIterator[PairOutcome]) -> AsyncIterator[PairOutcome]:
+async def _with_foreign(
+    outcomes: AsyncIterator[PairOutcome], *, marginal: bool
+) -> AsyncIterator[PairOutcome]:
     # The other pair is the last one before this in the input that has a standing candidate of the
     # same rubric, for the first of a rubric the next one: the same whenever the input is run again.
     last: dict[str, Candidate] = {}
@@ -167,7 +169,7 @@ async def _with_foreign(outcomes: AsyncIterator[PairOutcome]) -> AsyncIterator[P
         held.append(_beside(outcome, last))
         if standing is not None:
             last[standing.rubric.name] = standing
-        while held and (len(held) > HELD or not _lacks_foreign(held[0])):
+        while held and (len(held) > HELD or not _lacks_foreign(held[0], marginal)):
             yield held.popleft()
     for outcome in held:
         yield outcome
@@ -192,8 +194,9 @@ def _beside(outcome: PairOutcome, others: Mapping[str, Candidate]) -> PairOutcom
     return evolve(outcome, fates=tuple(map(told, outcome.fates)))
 
 
-def _lacks_foreign(outcome: PairOutcome) -> bool:
-    return any(f.end is End.KEPT and "foreign" not in f.candidate.evidence for f in outcome.fates)
+def _lacks_foreign(outcome: PairOutcome, marginal: bool) -> bool:  # noqa: FBT001
+    asked = [f for f in outcome.fates if marginal or f.end is End.KEPT]
+    return any("foreign" not in fate.candidate.evidence for fate in asked)
 
 
 def _selected(outcome: PairOutcome, select: Select) -> PairOutcome:

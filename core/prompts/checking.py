@@ -95,7 +95,7 @@ def read_claims(text: str, count: int) -> tuple[str, ...] | None:
         read = _CLAIM_LINE.match(line)
         if read:
             number, said = int(read[1]), (read[2] or read[3] or read[4]).lower()
-            if found.setdefault(number, said) != said:
+            if number <= count and found.setdefault(number, said) != said:
                 return None
     if set(found) != set(range(1, count + 1)):
         return None
@@ -111,7 +111,9 @@ ORIGINAL, REFINED = "First version:", "Second version:"
 _WISH_FORM = "Write one line a wish: kept or lost, a colon, then the wish."
 _BEFORE = r"\W*(?:\d{1,3}[.):]\W*)?"
 _WISH_LINE = re.compile(rf"{_BEFORE}(kept|lost)[^\w:：]*[:：]\s*(\S.*)$", re.IGNORECASE)
-_WISH_LIKE = re.compile(rf"{_BEFORE}(?:kept|lost)\b|.*\b(?:kept|lost)\W*$", re.IGNORECASE)
+_WISH_LIKE = re.compile(
+    rf"{_BEFORE}(?:kept|lost)\W+\w|.*[:：–-]\W*(?:kept|lost)\W*$", re.IGNORECASE
+)
 
 
 def check_wishes(original: str, refined: str, *, sampling: Sampling) -> Ask:

@@ -33,7 +33,7 @@ class Called:
 
     def __call__(self, drawings: Sequence[Drawing], /) -> tuple[Outcome, ...]:
         """One outcome a drawing, in order. Raises ConfigError for more or fewer answers."""
-        said = self.function(drawings)
+        said = tuple(self.function(drawings))
         if len(said) != len(drawings):
             wrong = f"the reward function gave {len(said)} values for {len(drawings)} drawings"
             raise ConfigError(wrong)

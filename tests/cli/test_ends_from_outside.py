@@ -131,3 +131,9 @@ def test_json_on_a_terminal_of_ascii_is_still_json(run):
     assert (done.returncode, done.stderr) == (0, b"")
     prompt = json.loads(done.stdout)["pair"]["prompt"]
     assert (prompt[:5], prompt[-3:]) == ("café ", " 狐🦊")
+
+
+def test_a_stdout_that_was_never_open_is_no_error(run):
+    closed = f'exec {sys.executable} -c "from parrot.cli import main; main()" doctor >&-'
+    ended = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -61,3 +61,18 @@ def test_a_critique_is_by_words_not_by_a_file_of_them(tmp_path, parrot):
         status, said, told = parrot(*command)
         assert (status, said, len(told)) == (2, "", 1)
         assert "--request is said in words" in told[0]
+
+
+def test_a_run_that_is_called_like_its_request_goes_on(tmp_path, parrot, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        status, out, told = parrot(
+            "refine", "a red circle", *WHO, "--out", "a red circle", "--json"
+        )
+        assert (status, told) == (0, [])
+        assert json.loads("".join(out))["result"]
+
+
+def test_a_request_may_speak_of_a_file():
+    assert not names_file("a terminal window that shows notes.txt")
+    assert names_file("wanted/notes.txt")

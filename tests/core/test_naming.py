@@ -18,6 +18,11 @@ NONE = (
     "a sign that reads A",
     "the letters A and B on a door",
     "Plan B is taken.",
+    "A can of soda on a wooden table, soft light",
+    "A departure board where Gate B is open",
+    "A vending machine with buttons A and B",
+    "a flight from the USA and B",
+    "Better: A cat.",
 )
 
 
@@ -44,6 +49,9 @@ def test_articles_and_letters_to_be_seen_name_no_image(text: str) -> None:
         ('{"score_a": 3, "score_b": 4}', (A, B), '{"score_b": 3, "score_a": 4}', None),
         ("Winner: A", (A,), "Winner: B", "Winner: X"),
         ("IMAGE A AND B", (A, B), "IMAGE B AND A", "X AND B"),
+        ("Images A/B", (A, B), "Images B/A", "X/B"),
+        ("A and B are alike", (A, B), "B and A are alike", "X and B are alike"),
+        ("It is so; B is not, but A is.", (B, A), "It is so; A is not, but B is.", None),
     ],
 )
 def test_each_way_of_naming_is_turned_whole(text, sides, mirrored, about_a) -> None:
@@ -54,7 +62,7 @@ def test_each_way_of_naming_is_turned_whole(text, sides, mirrored, about_a) -> N
 
 
 WORDS = st.sampled_from(
-    "A B a b image Images than and , 's is shows score _ - the both Winner : ' letters vs. x".split()
+    "A B a b image Images than and , 's is shows score _ - the both Winner : ' letters vs. x / are while USA".split()
 )
 
 

@@ -119,6 +119,13 @@ def test_what_is_missing_is_told_and_carried_on():
     assert "budget" in about_merged([ABOUT, ABOUT | {"status": "stopped: budget"}])["status"]
 
 
+def test_runs_made_of_stopped_ones_are_alike_and_the_whole_says_so():
+    one, other = ABOUT | {"input_status": "stopped: 2 asks"}, ABOUT | {"input_status": "stopped"}
+    check_alike({"one": one, "two": other, "three": ABOUT})
+    whole = about_merged([one, other, ABOUT])
+    assert (whole["status"], whole["input_status"]) == ("done", "stopped; stopped: 2 asks")
+
+
 def record(key, outcome):
     return Record(key * 16, outcome, "m", 10)
 

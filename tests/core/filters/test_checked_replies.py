@@ -57,6 +57,7 @@ def test_thinking_that_never_ends_is_no_answer() -> None:
         ("1. No stray marks are visible\n2: no", None),
         ("1: yes", None),
         ("1: yes\n1: no\n2: no", None),
+        ("1: yes\n2: no\n10 out of 10: no", ("yes", "no")),
     ],
 )
 def test_a_statement_that_is_repeated_is_no_answer(text: str, said: object) -> None:
@@ -72,6 +73,8 @@ def test_a_statement_that_is_repeated_is_no_answer(text: str, said: object) -> N
         ("kept: a cat\nlost - a red hat", None),
         ("kept: a cat\na red hat: lost", None),
         ("a cat", None),
+        ("kept: a red ball\nAll other wishes were kept.", 0),
+        ("Kept:\nkept: a", 0),
     ],
 )
 def test_a_lost_wish_is_read_or_nothing_is(text: str, lost: int | None) -> None:
@@ -97,7 +100,12 @@ def test_claims_of_bare_names_and_of_two_in_one_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["In the image a red cat sits.", "compared to the second wheel, the first is round"]
+    "text",
+    [
+        "In the image a red cat sits.",
+        "compared to the second wheel, the first is round",
+        "A can of soda, and Gate B is open",
+    ],
 )
 def test_one_image_is_spoken_of_alone(text: str) -> None:
     assert isinstance(alone(candidate(text)), Keep)
