@@ -209,12 +209,17 @@ def _efficiency(rows: Sequence[Row]) -> Iterator[str]:
     heads = [row for row in rows if row.arm is Arm.HEAD and "decisive" in row.shares]
     if not heads:
         return
-    most = max(row.size for row in heads)
+    sizes = [row.size for row in heads]
     for row in (one for one in rows if one.arm is PRIMARY.better and "decisive" in one.shares):
         share = row.shares["decisive"].value
-        size = size_for(heads, share)
-        said = f"more than {most}" if size is None else f"about {size:.0f}"
+        said = _told_size(size_for(heads, share), min(sizes), max(sizes))
         yield f"- {100 * share:.1f} % decisive, which {row.arm} has at {row.size}: the head at {said}."
+
+
+def _told_size(size: float | None, least: int, most: int) -> str:
+    if size is None:
+        return f"more than {most}"
+    return f"{least} or fewer" if size == least else f"about {size:.0f}"
 
 
 def _percent(found: Estimate) -> str:

@@ -177,10 +177,10 @@ def test_what_the_head_needs_lies_between_the_sizes_that_enclose_it():
     middle = (shares[0] + shares[1]) / 2
     assert size_for(report.rows, middle) == pytest.approx(200.0)
     assert size_for(report.rows, 1.01) is None
-    both = [*heads, student(pairs, 0.99, arm=Arm.ANCHORED_FULL, seed=0, size=100)]
-    assert "which anchored-full has at 100: the head at more than 1600." in table_of(
-        report_of(both, pairs, resamples=20)
-    )
+    for share, said in ((0.99, "more than 1600"), (0.3, "100 or fewer")):
+        both = [*heads, student(pairs, share, arm=Arm.ANCHORED_FULL, seed=0, size=100)]
+        told = table_of(report_of(both, pairs, resamples=20))
+        assert f"which anchored-full has at 100: the head at {said}." in told
 
 
 def test_a_study_half_done_is_compared_as_far_as_it_is():
