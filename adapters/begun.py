@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from parrot.adapters.disk import explained, json_text, read_object
+from parrot.adapters.disk import explained, read_object, write_object
 from parrot.adapters.entries import FILE_OF, OUTCOMES
 from parrot.adapters.funnels import read_funnel
 from parrot.core.begun import refuse_another
@@ -14,7 +14,7 @@ from parrot.core.errors import ConfigError
 
 RUN_SCHEMA: Final = 1
 FILES: Final = (*FILE_OF.values(), OUTCOMES)
-_KEPT: Final = "everything answered before is stored"
+KEPT: Final = "everything answered before is stored"
 _SAME: Final = ("command", "teacher", "anchored")
 _NO_SETTINGS: Final = frozenset(
     {"asked", "images_root", "pairs", "pairs_at", "schema", "status", "version"}
@@ -139,10 +139,9 @@ def _limit(about: Mapping[str, Any]) -> Any:
 
 
 def _write_about(folder: Path, about: Mapping[str, Any]) -> None:
-    place = folder / "run.json"
-    with explained(place, _KEPT):
+    with explained(folder, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        place.write_text(json_text(about, indent=2) + "\n", encoding="utf-8")
+    write_object(folder / "run.json", about, kept=KEPT)
 
 
 def run_settings(folder: Path) -> dict[str, Any]:

@@ -26,6 +26,14 @@ def explained(place: Path, kept: str) -> Iterator[None]:
         raise StoreError(f"cannot write {place}: {error.strerror}") from None
 
 
+def write_object(place: Path, value: Any, *, kept: str) -> None:
+    """Writes a JSON file that is whole or as it was before. Raises StoreError; kept: as `explained`."""
+    fresh = place.with_name(f"{place.name}.partial")
+    with explained(place, kept):
+        fresh.write_text(json_text(value, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(place)
+
+
 def refuse_input(out: Path, *given: Path | None) -> None:
     """Raises ConfigError where what is to be written would take the place of what is read."""
     for one in given:

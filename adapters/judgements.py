@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from parrot.adapters.begun import read_about
-from parrot.adapters.disk import explained, json_text, object_of
+from parrot.adapters.disk import object_of, write_object
 from parrot.core.begun import refuse_another
 from parrot.core.errors import ConfigError, RecordError
 
@@ -31,11 +31,7 @@ def about_judgements(file: Path) -> dict[str, Any]:
 
 def write_about(file: Path, about: Mapping[str, Any]) -> None:
     """Says beside a file of judgements, which is there, of what it is. Raises StoreError."""
-    place = _beside(file)
-    fresh = place.with_name(f"{place.name}.partial")
-    with explained(place, "the judgements are written"):
-        fresh.write_text(json_text(about, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(place)
+    write_object(_beside(file), about, kept="the judgements are written")
 
 
 def _beside(file: Path) -> Path:

@@ -37,8 +37,8 @@ def merge_runs(folders: Sequence[Path], out: Path) -> tuple[dict[str, Any], Funn
     """Writes the whole of run folders to `out`; returns its `run.json` and its funnel.
 
     Raises ConfigError for runs of different settings or pairs and where `out` holds another run or
-    one of more, RecordError for a broken line, and
-    StoreError where nothing can be written; then `out` is as it was.
+    one of more, RecordError for a broken line, and StoreError where nothing can be written; then
+    `out` is as it was.
     """
     abouts = {str(folder): about_of(folder) for folder in folders}
     marginal = {name: _is_marginal(Path(name)) for name in abouts}

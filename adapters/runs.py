@@ -16,11 +16,11 @@ from functools import lru_cache
 from itertools import count, groupby
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Self
 
-from parrot.adapters.begun import FILES, about_of, pairs_before, refuse_no_run, told
+from parrot.adapters.begun import FILES, KEPT, about_of, pairs_before, refuse_no_run, told
 from parrot.adapters.databases import locked
-from parrot.adapters.disk import explained, json_text, object_of
+from parrot.adapters.disk import explained, object_of, write_object
 from parrot.adapters.entries import FILE_OF, IN_RUN, OUTCOMES, Encoder, stored_failures
 from parrot.backends.images import image_from_path
 from parrot.core.candidates import Candidate, Order
@@ -33,8 +33,6 @@ from parrot.core.records.rationales import StoredRationale, stored_from_record
 from parrot.core.rubric import Rubric, rubric_for, rubric_from_dict
 from parrot.core.sharding import Share
 from parrot.core.values import Image, PreferencePair
-
-_KEPT: Final = "everything answered before is stored"
 
 
 class RunWriter:
@@ -80,13 +78,13 @@ class RunWriter:
         return self
 
     def _open(self) -> None:
-        with explained(self.folder, _KEPT):
+        with explained(self.folder, KEPT):
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in FILES:
                 handle = (self.folder / f"{name}.partial").open("wb")
                 self._files[name] = self._stack.enter_context(handle)
         if not self._before:
-            self._write_json("run.json", {**self.about, "status": "running"})
+            self._write_about("running")
 
     def __exit__(
         self,
@@ -105,12 +103,12 @@ class RunWriter:
     def _finish(self, status: str) -> None:
         """Gives the files their names; `status` is "done", or why the run ended early."""
         try:
-            with explained(self.folder, _KEPT):
+            with explained(self.folder, KEPT):
                 self._stack.close()
                 for name in FILES:
                     (self.folder / f"{name}.partial").replace(self.folder / name)
-            self._write_json("funnel.json", self.funnel.to_dict())
-            self._write_json("run.json", {**self.about, "status": status})
+            write_object(self.folder / "funnel.json", self.funnel.to_dict(), kept=KEPT)
+            self._write_about(status)
         except StoreError:
             self._discard()
             raise
@@ -134,15 +132,11 @@ class RunWriter:
         self._write(OUTCOMES, entry.outcome)
 
     def _write(self, name: str, lines: bytes) -> None:
-        with explained(self.folder / name, _KEPT):
+        with explained(self.folder / name, KEPT):
             self._files[name].write(lines)
 
-    def _write_json(self, name: str, data: Mapping[str, Any]) -> None:
-        place = self.folder / f"{name}.partial"
-        with explained(self.folder / name, _KEPT):
-            text = json_text(data, indent=2)
-            place.write_text(text + "\n", encoding="utf-8")
-            place.replace(self.folder / name)
+    def _write_about(self, status: str) -> None:
+        write_object(self.folder / "run.json", {**self.about, "status": status}, kept=KEPT)
 
 
 class RunFolder:

@@ -18,7 +18,7 @@ from typing import IO, Any, Final, Self
 from attrs import evolve
 
 from parrot.adapters.databases import locked
-from parrot.adapters.disk import explained, json_text, object_of, read_object
+from parrot.adapters.disk import explained, object_of, read_object, write_object
 from parrot.backends.images import image_from_path, original_bytes
 from parrot.core.asks import Failed, FailureKind
 from parrot.core.begun import refuse_another
@@ -184,10 +184,8 @@ class TraceFolder:
         return rows
 
     def _about(self, status: str) -> None:
-        place = self.folder / "run.json.partial"
-        text = json_text({**self.about, "status": status}, indent=2)
-        place.write_text(text + "\n", encoding="utf-8")
-        place.replace(self.folder / "run.json")
+        about = {**self.about, "status": status}
+        write_object(self.folder / "run.json", about, kept=_KEPT)
 
 
 def result_of(run: str, trace: Trace, image_ref: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from parrot.core.engine.budget import Stop
 from parrot.core.engine.events import Answered, GaveUp, Limited, Retried, Sent
 from parrot.core.engine.gate import Gate
 from parrot.core.engine.limits import Limits, Pace
-from parrot.core.engine.retry import GiveUp, RetryPolicy, decide, jitter_of, kind_of
+from parrot.core.engine.retry import GiveUp, RetryPolicy, Tries, kind_of
 from parrot.core.engine.run import Run
 from parrot.core.errors import (
     AccessError,
@@ -53,16 +53,15 @@ class Call:
         "key",
         "queue",
         "record",
-        "since",
-        "throttled",
+        "tries",
         "waiters",
     )
 
     def __init__(self, key: Key, ask: Ask, queue: deque[Call], before: FailureKind | None) -> None:
         self.key, self.ask, self.queue, self.before = key, ask, queue, before
         self.waiters: list[tuple[Waiter, int, Ask]] = []
-        self.attempts = self.throttled = 0
-        self.since = 0.0
+        self.attempts = 0
+        self.tries: Tries | None = None
         self.record: Record | None = None
 
     @property
@@ -214,7 +213,7 @@ class Calls:
 
     def _start(self, call: Call) -> None:
         if not call.attempts:
-            call.since = self._run.clock.now()
+            call.tries = Tries(call.key, self._retry, self._run.clock.now())
             self._run.tally.asks += 1
         call.attempts += 1
         self.gate.enter()
@@ -295,15 +294,8 @@ class Calls:
     def _went_wrong(self, call: Call, error: ModelError | ImageError, now: float) -> None:
         if isinstance(error, ImageError):
             return self._give_up(call, FailureKind.IMAGE, str(error), now)
-        of_load = isinstance(error, ThrottledError)
-        call.throttled += of_load
-        what = decide(
-            error,
-            attempt=call.throttled if of_load else call.attempts - call.throttled,
-            elapsed=now - call.since,
-            jitter=jitter_of(call.key, call.attempts),
-            policy=self._retry,
-        )
+        assert call.tries is not None
+        what = call.tries.after(error, now)
         if isinstance(what, GiveUp):
             if isinstance(error, AccessError):
                 return self._run.stop(Stop(StopReason.ACCESS, str(error)))
